@@ -1,0 +1,48 @@
+import type { ContainerConfig, ContainerFile } from '../model/container.ts';
+import type { ErrorRecord, PveCniError } from '../model/errors.ts';
+import type { Network } from '../model/network.ts';
+import type { Settings } from '../model/settings.ts';
+
+/** An object whose file is wrong now. */
+export interface ConfigProblem {
+  /** below the root: containers/101.yaml */
+  file: string;
+  error: PveCniError;
+  /** whether an earlier good version of this object still serves */
+  lastGoodServes: boolean;
+}
+
+/** Everything configured, at one moment. Immutable. */
+export interface ConfigSnapshot {
+  networks: ReadonlyMap<string, Network>;
+  containers: ReadonlyMap<number, ContainerConfig>;
+  settings: Settings;
+  problems: readonly ConfigProblem[];
+  /** false: the root is not there (or not quorate); what is served is the last that was good, and nothing may be
+   *  released, collected or removed because it is missing here */
+  available: boolean;
+  /** whether the root can be written */
+  writable: boolean;
+}
+
+/** A reason why a start must not go on although an older good version of the file serves. */
+export type { ErrorRecord };
+
+export interface Configuration {
+  readonly current: ConfigSnapshot;
+  /** Looks at the files again, all of them or (cheap, for hooks) the networks and one container. */
+  refresh(vmid?: number): Promise<ConfigSnapshot>;
+  /** Called after every change of the snapshot, with what changed. */
+  onChange(listener: (change: { snapshot: ConfigSnapshot; files: string[] }) => void): void;
+  /** Parses and validates a container's file as if it were written, against the present networks.
+   *  @throws ConfigurationError naming file and field */
+  parseContainer(vmid: number, text: string): ContainerConfig;
+  /** Text of the file as it is on disk; null when there is none. */
+  readContainer(vmid: number): Promise<string | null>;
+  /** Writes containers/VMID.yaml atomically and durably (temporary dot file, rename; never chmod: pmxcfs refuses it),
+   *  or moves it to archive/ when `config` is null. @throws ConfigurationError CONFIG_UNAVAILABLE */
+  writeContainer(vmid: number, config: ContainerFile | null): Promise<void>;
+  /** Begins and ends watching (fs.watch as a hint, polling as the truth). */
+  start(): void;
+  stop(): Promise<void>;
+}

@@ -1,0 +1,44 @@
+import type {
+  AddressView,
+  ChangeView,
+  CheckView,
+  ContainerView,
+  DoctorView,
+  GcView,
+  NetworkView,
+  OperationView,
+  StatusView,
+} from '../model/api.ts';
+import type { Conflist } from '../model/cni.ts';
+import type { ContainerInterface } from '../model/container.ts';
+import type { HookAnswer, HookPhase, HookRequest } from '../model/hook.ts';
+import type { Requester } from '../model/operation.ts';
+
+/** Everything that the doors can ask for. Each method throws PveCniErrors only. */
+export interface Manager {
+  /** A hook's observation. `signal` aborts when the client goes away: what was begun is undone. */
+  hook(phase: HookPhase, request: HookRequest, requester: Requester, signal: AbortSignal): Promise<HookAnswer>;
+  status(): Promise<StatusView>;
+  networks(): Promise<NetworkView[]>;
+  network(name: string): Promise<NetworkView>;
+  /** The list that is (or would be) run; for one interface with `vmid` and `ifname`, else with placeholders. */
+  conflist(name: string, target?: { vmid: number; ifname: string }): Promise<Conflist>;
+  checkNetwork(name: string): Promise<CheckView>;
+  containers(): Promise<ContainerView[]>;
+  container(vmid: number): Promise<ContainerView>;
+  /** Configures an interface (the file is written), and attaches it at once when the container runs. */
+  attach(
+    vmid: number,
+    wanted: { interface: ContainerInterface; onFailure?: 'refuse' | 'start' | undefined },
+    requester: Requester,
+  ): Promise<ChangeView>;
+  detach(vmid: number, ifname: string, requester: Requester): Promise<ChangeView>;
+  checkContainer(vmid: number, options: { repair: boolean }, requester: Requester): Promise<CheckView>;
+  addresses(filter: { network?: string | undefined }): Promise<AddressView[]>;
+  operations(filter: { vmid?: number | undefined; limit: number }): Promise<OperationView[]>;
+  operation(id: string): Promise<OperationView>;
+  doctor(): Promise<DoctorView>;
+  gc(options: { dryRun: boolean }, requester: Requester): Promise<GcView>;
+  checkConfiguration(): Promise<CheckView>;
+  reload(requester: Requester): Promise<StatusView>;
+}

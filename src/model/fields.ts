@@ -1,0 +1,18 @@
+import { z } from 'zod';
+
+export const ipv4 = z.ipv4();
+export const ipv6 = z.ipv6();
+export const ipAddress = z.union([ipv4, ipv6], { error: 'must be an IPv4 or IPv6 address' });
+export const cidr = z.union([z.cidrv4(), z.cidrv6()], { error: 'must be an address with a prefix length, such as 10.20.0.0/24' });
+
+/** Marker in zod's custom issues: the key or value is known and its effect is not built yet. */
+export const unsupportedIssue = 'UNSUPPORTED';
+
+/** A key, or some values of it, whose effect comes with a later version: refused, never ignored.
+ *  Without `values` anything is refused; with `values` only those (others fail as ordinary bad values). */
+export function later(what: string, values?: readonly string[]) {
+  const known = values ? z.enum(values as [string, ...string[]]) : z.unknown().refine((value) => value !== undefined);
+  return known.superRefine((_value, context) => {
+    context.addIssue({ code: 'custom', message: `${what} is not supported yet`, params: { code: unsupportedIssue } });
+  }) as unknown as z.ZodType<never>;
+}

@@ -1,0 +1,52 @@
+import { z } from 'zod';
+import { later } from './fields.ts';
+
+/** settings.yaml, one for the cluster. */
+export const settingsFile = z
+  .strictObject({
+    releaseAfterHours: z
+      .number()
+      .min(0)
+      .max(8760)
+      .default(24)
+      .meta({ description: 'hours that the addresses of a destroyed container are kept back' }),
+    identityTags: later('identity by tags').optional(),
+    flows: later('the flow log').optional(),
+    firewall: later('firewall rules').optional(),
+  })
+  .meta({ id: 'Settings' });
+
+export type Settings = z.output<typeof settingsFile>;
+
+const absolutePath = z.string().regex(/^\/[^\0]*$/, 'must be an absolute path');
+
+/** /etc/pve-cni/pve-cnid.yaml, one for each node. Read once, at start. */
+export const nodeFile = z
+  .strictObject({
+    root: absolutePath.meta({ description: 'folder of networks/, containers/ and settings.yaml' }),
+    stateDir: absolutePath.default('/var/lib/pve-cni'),
+    runDir: absolutePath.default('/run/pve-cni'),
+    netnsDir: absolutePath.default('/run/netns'),
+    cniCacheDir: absolutePath.default('/var/lib/cni'),
+    pluginDirs: z.array(absolutePath).min(1).default(['/opt/cni/bin', '/usr/lib/cni']),
+    lxcPath: absolutePath.default('/var/lib/lxc').meta({ description: 'where LXC keeps its containers' }),
+    metrics: z
+      .strictObject({ listen: z.string().regex(/^(127\.\d+\.\d+\.\d+|\[::1\]|[0-9a-fA-F.:[\]]+):\d{1,5}$/, 'must be ADDRESS:PORT') })
+      .optional(),
+    tracing: z.strictObject({ otlp: z.url() }).optional().meta({ description: 'OTLP/HTTP endpoint that operations are exported to' }),
+    log: z.strictObject({ level: z.enum(['trace', 'debug', 'info', 'warn', 'error']).default('info') }).default({ level: 'info' }),
+    parallel: z.number().int().min(1).max(64).default(8).meta({ description: 'operations that run at once' }),
+    reconcileSeconds: z.number().min(0.1).max(3600).default(60),
+    livenessSeconds: z.number().min(0.1).max(60).default(5),
+    timeouts: z
+      .strictObject({
+        pluginSeconds: z.number().positive().max(300).default(30),
+        operationSeconds: z.number().positive().max(600).default(45),
+        stopSeconds: z.number().positive().max(60).default(5),
+      })
+      .default({ pluginSeconds: 30, operationSeconds: 45, stopSeconds: 5 }),
+    cilium: later('Cilium').optional(),
+  })
+  .meta({ id: 'Node' });
+
+export type NodeConfig = z.output<typeof nodeFile>;
