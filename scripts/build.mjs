@@ -1,0 +1,72 @@
+#!/usr/bin/env node
+// Bundles the service, the command and the hookscript into dist/. better-sqlite3 is native and stays outside the bundle.
+import { chmod, copyFile, mkdir, readFile, writeFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { build } from 'esbuild';
+
+const root = dirname(dirname(fileURLToPath(import.meta.url)));
+const { version } = JSON.parse(await readFile(join(root, 'package.json'), 'utf8'));
+
+// CommonJS packages inside an ESM bundle call require() for Node's own modules
+const requireInEsm = "import { createRequire as __createRequire } from 'node:module'; const require = __createRequire(import.meta.url);";
+
+const bundles = [
+  { entry: 'src/main.ts', to: 'pve-cnid.mjs', format: 'esm', shebang: '#!/usr/bin/env node' },
+  { entry: 'src/cli.ts', to: 'pve-cni.mjs', format: 'esm', shebang: '#!/usr/bin/env node' },
+  // Proxmox starts hookscripts with a bare environment, hence the absolute interpreter; no extension and CommonJS, so
+  // that Node needs neither a package.json nor its slower ESM loader
+  { entry: 'hookscripts/hookscript.ts', to: 'hookscript', format: 'cjs', shebang: '#!/usr/bin/node' },
+];
+const copies = [{ entry: 'hookscripts/lxc-hook', to: 'lxc-hook' }];
+
+const missing = await absent([...bundles, ...copies].map(({ entry }) => entry));
+if (missing.length > 0) {
+  console.error(`build: cannot bundle, these sources do not exist: ${missing.join(', ')}`);
+  process.exit(1);
+}
+
+await mkdir(join(root, 'dist'), { recursive: true });
+// the project's package.json above says `module`, which would hold for the hookscript without extension too
+await writeFile(join(root, 'dist/package.json'), '{ "type": "commonjs" }\n');
+try {
+  await Promise.all([...bundles.map(bundle), ...copies.map(copy)]);
+} catch (error) {
+  // esbuild has printed file and line already
+  console.error(`build: ${error instanceof Error ? error.message : error}`);
+  process.exit(1);
+}
+
+async function bundle({ entry, to, format, shebang }) {
+  const outfile = join(root, 'dist', to);
+  await build({
+    absWorkingDir: root,
+    entryPoints: [entry],
+    outfile,
+    format,
+    bundle: true,
+    platform: 'node',
+    target: 'node20',
+    external: ['better-sqlite3'],
+    define: { __VERSION__: JSON.stringify(version) },
+    banner: { js: format === 'esm' ? `${shebang}\n${requireInEsm}` : shebang },
+    // what an operator sees in a stack trace must be names of ours
+    keepNames: true,
+    legalComments: 'none',
+    logLevel: 'warning',
+  });
+  await chmod(outfile, 0o755);
+  console.log(`dist/${to} from ${entry}`);
+}
+
+async function copy({ entry, to }) {
+  const file = join(root, 'dist', to);
+  await copyFile(join(root, entry), file);
+  await chmod(file, 0o755);
+  console.log(`dist/${to} from ${entry}`);
+}
+
+async function absent(entries) {
+  const found = await Promise.all(entries.map((entry) => readFile(join(root, entry)).then(Boolean, () => false)));
+  return entries.filter((_entry, index) => !found[index]);
+}
