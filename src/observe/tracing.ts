@@ -1,5 +1,5 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
-import { randomBytes } from 'node:crypto';
+import { createHash, randomBytes } from 'node:crypto';
 import { performance } from 'node:perf_hooks';
 import type { Span, Trace } from '../model/operation.ts';
 
@@ -30,7 +30,12 @@ export function runInTrace<T>(context: TraceContext, work: () => Promise<T>): Pr
 /** W3C traceparent of the calling code, for children and plugins. */
 export function traceparent(): string | undefined {
   const context = storage.getStore();
-  return context && `00-${context.traceId}-${context.current ?? context.traceId.slice(0, 16)}-01`;
+  return context && `00-${context.traceId}-${context.current ?? rootSpanId(context.operationId)}-01`;
+}
+
+/** Span id of an operation as a whole. Not taken from the trace id: several operations may share one (a start's hooks). */
+export function rootSpanId(operationId: string): string {
+  return createHash('sha256').update(operationId).digest('hex').slice(0, 16);
 }
 
 /** Trace id of an incoming W3C traceparent header, or a new one. */

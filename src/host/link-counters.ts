@@ -1,0 +1,34 @@
+import { readFile } from 'node:fs/promises';
+
+/** Counters of a link since it was made, as the link itself sees them. */
+export interface LinkCounters {
+  receivedBytes: number;
+  receivedPackets: number;
+  receivedDrops: number;
+  transmittedBytes: number;
+  transmittedPackets: number;
+  transmittedDrops: number;
+}
+
+const files = {
+  receivedBytes: 'rx_bytes',
+  receivedPackets: 'rx_packets',
+  receivedDrops: 'rx_dropped',
+  transmittedBytes: 'tx_bytes',
+  transmittedPackets: 'tx_packets',
+  transmittedDrops: 'tx_dropped',
+} as const satisfies Record<keyof LinkCounters, string>;
+
+/** Counters of a link in this network namespace; null when there is no such link.
+ *  Source: Documentation/ABI/testing/sysfs-class-net-statistics. */
+export async function readLinkCounters(link: string): Promise<LinkCounters | null> {
+  // the name may come from a plugin's result: it must stay one path component
+  if (!/^[^/\0\s]{1,15}$/.test(link) || link === '.' || link === '..') return null;
+  try {
+    const read = async (file: string) => Number(await readFile(`/sys/class/net/${link}/statistics/${file}`, 'utf8'));
+    const entries = await Promise.all(Object.entries(files).map(async ([name, file]) => [name, await read(file)] as const));
+    return Object.fromEntries(entries) as Record<keyof LinkCounters, number>;
+  } catch {
+    return null; // gone, or going while it was read
+  }
+}

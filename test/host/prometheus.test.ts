@@ -1,0 +1,100 @@
+import assert from 'node:assert/strict';
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer, type Server } from 'node:http';
+import { type AddressInfo, createServer as createTcpServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as pause } from 'node:timers/promises';
+import { createMetrics } from '../../src/observe/metrics.ts';
+
+// A real Prometheus on loopback scrapes the metrics page; the HTTP server around the page is the test's own.
+describe('a real Prometheus', () => {
+  const folder = mkdtempSync(join(tmpdir(), 'pve-cni-prometheus-'));
+  let server: Server;
+  let prometheus: ChildProcess | undefined;
+  let log = '';
+
+  before(function () {
+    if (spawnSync('prometheus', ['--version']).error) {
+      console.error('SKIP prometheus is not installed (Debian: prometheus)');
+      this.skip();
+    }
+  });
+  after(async () => {
+    if (prometheus && prometheus.exitCode === null) {
+      const ended = new Promise((done) => prometheus?.once('exit', done));
+      prometheus.kill('SIGKILL');
+      await ended;
+    }
+    server?.closeAllConnections();
+    server?.close();
+    rmSync(folder, { recursive: true });
+  });
+
+  it('scrapes the page and answers queries over it', async () => {
+    const metrics = createMetrics({
+      source: () => ({
+        attachments: [{ vmid: 101, ifname: 'eth0', network: 'web', phase: 'attached', hostInterface: 'lo' }],
+        addresses: [],
+        pools: [{ network: 'web', family: 'ipv4', size: 241, used: 0 }],
+        debts: 2,
+        problems: [{ file: 'networks/bad.yaml', error: { message: 'type: missing' } }],
+      }),
+      version: '1.2.3',
+    });
+    server = createServer(async (_request, response) => {
+      const { contentType, text } = await metrics.render();
+      response.setHeader('content-type', contentType).end(text);
+    });
+    await new Promise<void>((done) => server.listen(0, '127.0.0.1', done));
+    const port = await startPrometheus((server.address() as AddressInfo).port);
+    const query = (promql: string) => waitForValue(port, promql);
+    assert.equal(await query('up{job="pve-cni"} == 1'), '1');
+    assert.equal(await query('pve_cni_interfaces{network="web",state="attached"}'), '1');
+    assert.equal(await query('pve_cni_addresses{state="free"}'), '241');
+    assert.equal(await query('pve_cni_debts'), '2');
+    assert.equal(await query('pve_cni_config_errors_total{object="networks/bad.yaml"}'), '1');
+    assert.equal(await query('count(pve_cni_interface_receive_bytes_total{vmid="101",ifname="eth0"})'), '1');
+  });
+
+  async function startPrometheus(target: number): Promise<number> {
+    const config = join(folder, 'prometheus.yml');
+    const job = { job_name: 'pve-cni', scrape_interval: '1s', static_configs: [{ targets: [`127.0.0.1:${target}`] }] };
+    writeFileSync(config, JSON.stringify({ scrape_configs: [job] })); // YAML takes JSON as it is
+    const port = await freePort();
+    prometheus = spawn(
+      'prometheus',
+      [`--config.file=${config}`, `--storage.tsdb.path=${join(folder, 'data')}`, `--web.listen-address=127.0.0.1:${port}`],
+      { stdio: ['ignore', 'ignore', 'pipe'] },
+    );
+    prometheus.stderr?.on('data', (chunk) => {
+      log += chunk;
+    });
+    return port;
+  }
+
+  /** The value of the first series that the query finds, once it finds one. */
+  async function waitForValue(port: number, promql: string): Promise<string> {
+    const url = `http://127.0.0.1:${port}/api/v1/query?query=${encodeURIComponent(promql)}`;
+    for (const deadline = Date.now() + 30_000; Date.now() < deadline; await pause(200)) {
+      if (prometheus?.exitCode !== null) break;
+      const answer = (await fetch(url).then(
+        (response) => response.json(),
+        () => null,
+      )) as { data?: { result?: { value: [number, string] }[] } } | null;
+      const value = answer?.data?.result?.[0]?.value[1];
+      if (value !== undefined) return value;
+    }
+    throw new Error(`no answer to ${promql}; prometheus said:\n${log.slice(-2000)}`);
+  }
+});
+
+/** A port that was free a moment ago: prometheus cannot be given a socket. */
+async function freePort(): Promise<number> {
+  const probe = createTcpServer();
+  await new Promise<void>((done) => probe.listen(0, '127.0.0.1', done));
+  const { port } = probe.address() as AddressInfo;
+  await new Promise((done) => probe.close(done));
+  return port;
+}
