@@ -77,6 +77,10 @@ export interface AddressReservation {
   /** epoch ms */
   since: number;
   releaseAt: number | null;
+  /** node that reserved it */
+  node?: string;
+  /** its release has begun and must be completed */
+  releasing?: true;
 }
 
 /** What a container's interface should be made of, decided before anything is done. */

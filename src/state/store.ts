@@ -26,6 +26,7 @@ export interface Store {
   };
   addresses: {
     list(filter?: { network?: string; vmid?: number }): AddressReservation[];
+    get(network: string, address: string): AddressReservation | null;
     /** addresses of a network that are not free, canonical text */
     taken(network: string): Set<string>;
     /** @throws IPAMError IPAM_ADDRESS_TAKEN when another (vmid, ifname) has it */

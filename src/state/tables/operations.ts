@@ -1,0 +1,47 @@
+import type { Database } from 'better-sqlite3';
+import { failure } from '../../model/errors.ts';
+import type { Operation } from '../../model/operation.ts';
+import { insert, jsonFields, quoted } from '../rows.ts';
+import type { Store } from '../store.ts';
+
+const facts = ['id', 'kind', 'vmid', 'network', 'traceId', 'begin', 'end', 'outcome', 'message', 'requester', 'error', 'before', 'after'];
+const columns = [...facts, 'spans'];
+const { toRow, fromRow } = jsonFields<Operation>('requester', 'error', 'spans');
+
+/** `sequence` is the order of the begins, which a clock that jumps cannot change. */
+export function operationsTable(db: Database): Store['operations'] {
+  const begin = db.prepare(insert('operations', columns));
+  const end = db.prepare(
+    `UPDATE operations SET "end" = @end, outcome = @outcome, message = @message, error = @error, network = @network,
+       before = @before, after = @after, spans = @spans WHERE id = @id`,
+  );
+  const get = db.prepare(`SELECT ${quoted(columns)} FROM operations WHERE id = ?`);
+  const listed = (where: string) =>
+    db.prepare(`SELECT ${quoted(facts)}, '[]' AS spans FROM operations ${where} ORDER BY sequence DESC LIMIT @limit`);
+  const lists = {
+    all: listed('WHERE begin < @before'),
+    ofContainer: listed('WHERE vmid = @vmid AND begin < @before'),
+  };
+  const open = db.prepare(`SELECT ${quoted(columns)} FROM operations WHERE "end" IS NULL ORDER BY sequence`);
+  const prune = db.prepare('DELETE FROM operations WHERE "end" < ?');
+
+  return {
+    begin: (operation) => void begin.run(toRow(operation)),
+    end(operation) {
+      if (end.run(toRow(operation)).changes > 0) return;
+      throw failure('OPERATION_UNKNOWN', `cannot end operation ${operation.id}: it was never begun or is pruned`, {
+        operation: operation.id,
+      });
+    },
+    get(id) {
+      const row = get.get(id);
+      return row ? fromRow(row) : null;
+    },
+    list({ vmid, limit, before = Number.MAX_VALUE }) {
+      const rows = vmid === undefined ? lists.all.all({ limit, before }) : lists.ofContainer.all({ vmid, limit, before });
+      return rows.map(fromRow);
+    },
+    open: () => open.all().map(fromRow),
+    prune: (olderThan) => prune.run(olderThan).changes,
+  };
+}
