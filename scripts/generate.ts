@@ -1,0 +1,53 @@
+// tsx scripts/generate.ts [--check]
+// Writes the documents that are made from the sources; with --check only says whether they are fresh.
+import { existsSync } from 'node:fs';
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { renderErrors } from './render-errors.ts';
+
+const root = dirname(dirname(fileURLToPath(import.meta.url)));
+const check = process.argv.includes('--check');
+
+const documents: { file: string; source: string; render: () => Promise<string> }[] = [
+  { file: 'docs/errors.md', source: 'scripts/render-errors.ts', render: async () => renderErrors() },
+  {
+    file: 'docs/configuration.md',
+    source: 'src/config/reference.ts',
+    render: async () => (await load('src/config/reference.ts')).renderConfigurationReference(),
+  },
+  {
+    file: 'docs/api/openapi.json',
+    source: 'src/http/openapi.ts',
+    render: async () => `${JSON.stringify((await load('src/http/openapi.ts')).openApiDocument(await version()), null, 2)}\n`,
+  },
+];
+
+let stale = 0;
+for (const { file, source, render } of documents) {
+  if (!existsSync(join(root, source))) {
+    console.error(`generate: SKIP ${file}: ${source} does not exist`);
+    continue;
+  }
+  const path = join(root, file);
+  const text = await render();
+  const present = await readFile(path, 'utf8').catch(() => '');
+  if (present === text) continue;
+  stale += 1;
+  if (check) {
+    console.error(`generate: ${file} is not what the sources say; run: npm run gen`);
+    continue;
+  }
+  await mkdir(dirname(path), { recursive: true });
+  await writeFile(path, text);
+  console.log(`generate: ${file} written`);
+}
+if (check && stale > 0) process.exit(1);
+
+async function version(): Promise<string> {
+  return JSON.parse(await readFile(join(root, 'package.json'), 'utf8')).version;
+}
+
+async function load(source: string) {
+  return import(join(root, source));
+}
