@@ -82,6 +82,20 @@ export const errorCodes = {
     'See /openapi.json for the shape of the request.',
   ),
   NOT_FOUND: row('ConfigurationError', 404, false, 'Nothing is served at this path.', 'See /openapi.json for the paths.'),
+  METHOD_NOT_ALLOWED: row(
+    'ConfigurationError',
+    405,
+    false,
+    'The path does not know this method.',
+    'Use a method that the `Allow` header names; see /openapi.json.',
+  ),
+  MEDIA_TYPE_UNSUPPORTED: row(
+    'ConfigurationError',
+    415,
+    false,
+    'The body is not plain JSON in UTF-8.',
+    'Send it uncompressed, with `Content-Type: application/json`.',
+  ),
   // CNIError: what a plugin did
   CNI_PLUGIN_MISSING: row(
     'CNIError',
@@ -232,6 +246,13 @@ export const errorCodes = {
     true,
     'The service does not answer on its socket.',
     'systemctl status pve-cni.service; journalctl -u pve-cni.',
+  ),
+  SERVICE_RUNNING: row(
+    'StateError',
+    500,
+    false,
+    'Another service answers on the socket.',
+    'Stop it first: systemctl stop pve-cni.service.',
   ),
   SERVICE_STOPPING: row('StateError', 503, true, 'The service is stopping.', 'Try again in a moment.'),
   INTERNAL: row('StateError', 500, false, 'A defect of pve-cni.', 'Please report it with the operation’s id and the log.'),

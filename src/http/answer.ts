@@ -1,0 +1,66 @@
+import type { Request, RequestHandler, Response } from 'express';
+import { failure, type PveCniError } from '../model/errors.ts';
+import { problemOf } from './problem.ts';
+import { requesterOf } from './requester.ts';
+import type { MediaType, Route, Service } from './route.ts';
+import { plainText } from './text.ts';
+import { parsed } from './validation.ts';
+
+/** The handler of one row of the table: validates, asks the manager, answers. */
+export function answerTo(route: Route, service: Service): RequestHandler {
+  return async (request, response) => {
+    const input = {
+      params: parsed(route.params, request.params, 'path'),
+      query: parsed(route.query, request.query, 'query'),
+      body: parsed(route.body, bodyOf(request), 'body'),
+      requester: requesterOf(request.headers),
+      signal: gone(response),
+    };
+    const answer = await route.handle(service, input);
+    if (route.asText && preferred(request, route.media) === 'text/plain') {
+      const { contentType, text } = route.asText(answer);
+      send(response, 200, contentType, text);
+    } else send(response, 200, 'application/json', JSON.stringify(answer));
+  };
+}
+
+/** Answers with an error: problem+json, or its message in one line for clients that ask for text/plain. */
+export function sendProblem(request: Request, response: Response, error: PveCniError): void {
+  const problem = problemOf(error);
+  if (problem.status === 503) response.setHeader('Retry-After', '1');
+  if (preferred(request, ['application/json', 'text/plain']) === 'text/plain') {
+    const { contentType, text } = plainText([problem.detail]);
+    send(response, problem.status, contentType, text);
+  } else send(response, problem.status, 'application/problem+json', JSON.stringify(problem));
+}
+
+/** Express's own send() computes charsets and freshness that nobody here asks for. */
+function send(response: Response, status: number, contentType: string, text: string): void {
+  if (response.writableEnded || response.destroyed) return;
+  response.writeHead(status, { 'Content-Type': contentType, 'Content-Length': Buffer.byteLength(text), 'Cache-Control': 'no-store' });
+  response.end(text);
+}
+
+function preferred(request: Request, media: readonly MediaType[]): MediaType | undefined {
+  if (media.length === 1 || request.headers.accept === undefined) return media[0];
+  return (request.accepts([...media]) || media[0]) as MediaType | undefined;
+}
+
+function bodyOf({ headers, body }: Request): unknown {
+  const sent = 'transfer-encoding' in headers || Number(headers['content-length'] ?? 0) > 0;
+  if (sent && body === undefined)
+    throw failure(
+      'MEDIA_TYPE_UNSUPPORTED',
+      `cannot take the body of the request: its Content-Type is ${headers['content-type'] ?? 'missing'}`,
+    );
+  return body ?? {};
+}
+
+/** Aborts when the connection ends before the answer is complete. */
+function gone(response: Response): AbortSignal {
+  const controller = new AbortController();
+  response.once('close', () => {
+    if (!response.writableFinished) controller.abort();
+  });
+  return controller.signal;
+}

@@ -1,0 +1,17 @@
+import type { Route } from './route.ts';
+import { aboutRoutes } from './routes/about.ts';
+import { containerRoutes } from './routes/containers.ts';
+import { hookRoutes } from './routes/hooks.ts';
+import { networkRoutes } from './routes/networks.ts';
+import { recordRoutes } from './routes/records.ts';
+import { serviceRoutes } from './routes/service.ts';
+
+/** Everything the socket serves, in the order in which paths are tried. */
+export const routes: readonly Route[] = [
+  ...hookRoutes,
+  ...serviceRoutes,
+  ...networkRoutes,
+  ...containerRoutes,
+  ...recordRoutes,
+  ...aboutRoutes,
+];

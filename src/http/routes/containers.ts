@@ -1,0 +1,59 @@
+import { z } from 'zod';
+import { attachRequest, changeView, checkView, containerCheckRequest, containerView } from '../../model/api.ts';
+import { ifname, vmidText } from '../../model/names.ts';
+import { route } from '../route.ts';
+
+const params = z.strictObject({ vmid: vmidText });
+
+export const containerRoutes = [
+  route({
+    method: 'get',
+    path: '/v1/containers',
+    tag: 'containers',
+    summary: 'All managed containers, with their interfaces',
+    answer: z.array(containerView),
+    handle: ({ manager }) => manager.containers(),
+  }),
+  route({
+    method: 'get',
+    path: '/v1/containers/:vmid',
+    tag: 'containers',
+    summary: 'One container',
+    params,
+    answer: containerView,
+    errors: ['CONTAINER_UNKNOWN'],
+    handle: ({ manager }, { params }) => manager.container(params.vmid),
+  }),
+  route({
+    method: 'post',
+    path: '/v1/containers/:vmid/interfaces',
+    tag: 'containers',
+    summary: 'Configure an interface, and attach it at once when the container runs',
+    params,
+    body: attachRequest,
+    answer: changeView,
+    errors: ['NETWORK_UNKNOWN', 'CONTAINER_GONE', 'INTERFACE_EXISTS', 'IPAM_ADDRESS_TAKEN', 'IPAM_ADDRESS_OUTSIDE', 'CONFIG_UNAVAILABLE'],
+    handle: ({ manager }, { params, body, requester }) => manager.attach(params.vmid, body, requester),
+  }),
+  route({
+    method: 'delete',
+    path: '/v1/containers/:vmid/interfaces/:ifname',
+    tag: 'containers',
+    summary: 'Detach an interface and remove it from the configuration',
+    params: params.extend({ ifname }),
+    answer: changeView,
+    errors: ['CONTAINER_UNKNOWN', 'INTERFACE_UNKNOWN', 'CONFIG_UNAVAILABLE'],
+    handle: ({ manager }, { params, requester }) => manager.detach(params.vmid, params.ifname, requester),
+  }),
+  route({
+    method: 'post',
+    path: '/v1/containers/:vmid/check',
+    tag: 'containers',
+    summary: 'CHECK every interface of a container; with repair, make right what is not',
+    params,
+    body: containerCheckRequest,
+    answer: checkView,
+    errors: ['CONTAINER_UNKNOWN'],
+    handle: ({ manager }, { params, body, requester }) => manager.checkContainer(params.vmid, body, requester),
+  }),
+];

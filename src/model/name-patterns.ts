@@ -1,0 +1,10 @@
+/** Shapes of names, apart from the schemas so that the command and the hookscript can check them without loading zod. */
+export const namePatterns = {
+  /** plain decimal digits, 100 to 999999999 */
+  vmid: /^[1-9][0-9]{2,8}$/,
+  /** a Linux interface name: 15 bytes, no slash, colon or white space */
+  ifname: /^[a-zA-Z0-9][a-zA-Z0-9_.-]{0,14}$/,
+  /** CNI 1.1 section 1, and short enough for file names */
+  network: /^[a-zA-Z0-9][a-zA-Z0-9_.-]{0,62}$/,
+  operation: /^[a-zA-Z0-9_-]{1,64}$/,
+} as const;
