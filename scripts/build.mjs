@@ -27,8 +27,6 @@ if (missing.length > 0) {
 }
 
 await mkdir(join(root, 'dist'), { recursive: true });
-// the project's package.json above says `module`, which would hold for the hookscript without extension too
-await writeFile(join(root, 'dist/package.json'), '{ "type": "commonjs" }\n');
 try {
   await Promise.all([...bundles.map(bundle), ...copies.map(copy)]);
 } catch (error) {
@@ -36,6 +34,9 @@ try {
   console.error(`build: ${error instanceof Error ? error.message : error}`);
   process.exit(1);
 }
+// The project's package.json above says `module`, which would hold for the hookscript without extension, too. Written last:
+// scripts/setup takes its time for the time of the last build that succeeded.
+await writeFile(join(root, 'dist/package.json'), '{ "type": "commonjs" }\n');
 
 async function bundle({ entry, to, format, shebang }) {
   const outfile = join(root, 'dist', to);

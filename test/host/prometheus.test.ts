@@ -5,8 +5,9 @@ import { createServer, type Server } from 'node:http';
 import { type AddressInfo, createServer as createTcpServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { setTimeout as pause } from 'node:timers/promises';
 import { createMetrics } from '../../src/observe/metrics.ts';
+import { skip } from '../support/skip.ts';
+import { until } from '../support/until.ts';
 
 // A real Prometheus on loopback scrapes the metrics page; the HTTP server around the page is the test's own.
 describe('a real Prometheus', () => {
@@ -16,10 +17,7 @@ describe('a real Prometheus', () => {
   let log = '';
 
   before(function () {
-    if (spawnSync('prometheus', ['--version']).error) {
-      console.error('SKIP prometheus is not installed (Debian: prometheus)');
-      this.skip();
-    }
+    if (spawnSync('prometheus', ['--version']).error) skip(this, 'prometheus is not installed (Debian: prometheus)');
   });
   after(async () => {
     if (prometheus && prometheus.exitCode === null) {
@@ -77,16 +75,16 @@ describe('a real Prometheus', () => {
   /** The value of the first series that the query finds, once it finds one. */
   async function waitForValue(port: number, promql: string): Promise<string> {
     const url = `http://127.0.0.1:${port}/api/v1/query?query=${encodeURIComponent(promql)}`;
-    for (const deadline = Date.now() + 30_000; Date.now() < deadline; await pause(200)) {
-      if (prometheus?.exitCode !== null) break;
-      const answer = (await fetch(url).then(
-        (response) => response.json(),
-        () => null,
-      )) as { data?: { result?: { value: [number, string] }[] } } | null;
-      const value = answer?.data?.result?.[0]?.value[1];
-      if (value !== undefined) return value;
-    }
-    throw new Error(`no answer to ${promql}; prometheus said:\n${log.slice(-2000)}`);
+    return until(
+      `prometheus to answer ${promql}`,
+      async () => {
+        if (prometheus?.exitCode !== null) throw new Error(`prometheus ended:\n${log.slice(-2000)}`);
+        const response = await fetch(url).catch(() => null);
+        const answer = (await response?.json().catch(() => null)) as { data?: { result?: { value: [number, string] }[] } } | null;
+        return answer?.data?.result?.[0]?.value[1];
+      },
+      30,
+    );
   }
 });
 

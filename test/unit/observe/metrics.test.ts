@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { createMetrics, type MetricsState } from '../../../src/observe/metrics.ts';
+import { skip } from '../../support/skip.ts';
 import { attachOperation } from './operation-fixture.ts';
 
 const counts = {
@@ -100,10 +101,7 @@ describe('metrics', () => {
   });
 
   it('passes promtool check metrics', function () {
-    if (spawnSync('promtool', ['--version']).error) {
-      console.error('SKIP promtool is not installed (Debian: prometheus)');
-      return this.skip();
-    }
+    if (spawnSync('promtool', ['--version']).error) skip(this, 'promtool is not installed (Debian: prometheus)');
     const metrics = make();
     metrics.observeOperation(attachOperation());
     metrics.observeProblems([{ file: 'networks/web.yaml', error: { message: 'x' } }]);
