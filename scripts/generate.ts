@@ -4,6 +4,7 @@ import { existsSync } from 'node:fs';
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { openApiDocument } from '../src/http/openapi.ts';
 import { renderErrors } from './render-errors.ts';
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
@@ -19,7 +20,7 @@ const documents: { file: string; source: string; render: () => Promise<string> }
   {
     file: 'docs/api/openapi.json',
     source: 'src/http/openapi.ts',
-    render: async () => `${JSON.stringify((await load('src/http/openapi.ts')).openApiDocument(await version()), null, 2)}\n`,
+    render: async () => `${JSON.stringify(openApiDocument(await version()), null, 2)}\n`,
   },
 ];
 

@@ -1,18 +1,17 @@
 import assert from 'node:assert/strict';
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { createServer, type Server } from 'node:http';
-import { type AddressInfo, createServer as createTcpServer } from 'node:net';
+import { type AddressInfo, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { createMetricsServer, type MetricsServer } from '../../src/http/metrics-server.ts';
 import { createMetrics } from '../../src/observe/metrics.ts';
 import { skip } from '../support/skip.ts';
 import { until } from '../support/until.ts';
 
-// A real Prometheus on loopback scrapes the metrics page; the HTTP server around the page is the test's own.
 describe('a real Prometheus', () => {
   const folder = mkdtempSync(join(tmpdir(), 'pve-cni-prometheus-'));
-  let server: Server;
+  let server: MetricsServer | undefined;
   let prometheus: ChildProcess | undefined;
   let log = '';
 
@@ -25,12 +24,11 @@ describe('a real Prometheus', () => {
       prometheus.kill('SIGKILL');
       await ended;
     }
-    server?.closeAllConnections();
-    server?.close();
+    await server?.stop();
     rmSync(folder, { recursive: true });
   });
 
-  it('scrapes the page and answers queries over it', async () => {
+  it('scrapes the service’s metrics page and answers queries over it', async () => {
     const metrics = createMetrics({
       source: () => ({
         attachments: [{ vmid: 101, ifname: 'eth0', network: 'web', phase: 'attached', hostInterface: 'lo' }],
@@ -41,12 +39,8 @@ describe('a real Prometheus', () => {
       }),
       version: '1.2.3',
     });
-    server = createServer(async (_request, response) => {
-      const { contentType, text } = await metrics.render();
-      response.setHeader('content-type', contentType).end(text);
-    });
-    await new Promise<void>((done) => server.listen(0, '127.0.0.1', done));
-    const port = await startPrometheus((server.address() as AddressInfo).port);
+    server = createMetricsServer({ listen: '127.0.0.1:0', metrics: metrics.render });
+    const port = await startPrometheus((await server.start()).port);
     const query = (promql: string) => waitForValue(port, promql);
     assert.equal(await query('up{job="pve-cni"} == 1'), '1');
     assert.equal(await query('pve_cni_interfaces{network="web",state="attached"}'), '1');
@@ -90,7 +84,7 @@ describe('a real Prometheus', () => {
 
 /** A port that was free a moment ago: prometheus cannot be given a socket. */
 async function freePort(): Promise<number> {
-  const probe = createTcpServer();
+  const probe = createServer();
   await new Promise<void>((done) => probe.listen(0, '127.0.0.1', done));
   const { port } = probe.address() as AddressInfo;
   await new Promise((done) => probe.close(done));
