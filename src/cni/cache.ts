@@ -1,0 +1,147 @@
+import { mkdir, open, readdir, readFile, rename, rm } from 'node:fs/promises';
+import type { CniAttachment, CniResult } from '../model/cni.ts';
+import { failure } from '../model/errors.ts';
+import { containerId as containerIdName, ifname as ifnameName } from '../model/names.ts';
+import { conflistFrom } from './conflist.ts';
+import { isObject } from './json.ts';
+import { parseResult, resultForVersion } from './result.ts';
+import type { CachedAttachment } from './runtime.ts';
+
+/** The specification's persistent store of results, in libcni's place and form, so that its tools read it and the
+ *  other way round. A file is whole or absent, whenever the power fails. */
+export interface ResultCache {
+  /** @throws StateError STATE_WRITE_FAILED */
+  write(attachment: CniAttachment, result: CniResult | null): Promise<void>;
+  /** what ADD was given and answered; null when nothing usable is there */
+  read(attachment: CniAttachment): Promise<CachedAttachment | null>;
+  /** @throws StateError STATE_WRITE_FAILED */
+  remove(attachment: CniAttachment): Promise<void>;
+  /** the other interfaces of the same container on the same network */
+  siblings(attachment: CniAttachment): Promise<CachedAttachment[]>;
+  list(): Promise<{ entries: CachedAttachment[]; damaged: string[] }>;
+}
+
+/** libcni's CNICacheV1 */
+const kind = 'cniCacheV1';
+
+export function createResultCache(cacheDir: string): ResultCache {
+  const folder = `${cacheDir}/results`;
+  /** temporary files of writes in progress: any other one is what a power cut left */
+  const writing = new Set<string>();
+
+  const readNames = async (names: string[]) => {
+    const read = await Promise.all(names.map(async (name) => ({ name, entry: await readEntry(`${folder}/${name}`) })));
+    return {
+      entries: read.flatMap(({ entry }) => (entry ? [entry] : [])),
+      damaged: read.flatMap(({ name, entry }) => (entry ? [] : [`${folder}/${name}`])),
+    };
+  };
+  const namesInFolder = async () => (await readdir(folder).catch(() => [])).filter((name) => !writing.has(name)).sort();
+
+  return {
+    async write(attachment, result) {
+      const name = fileName(attachment);
+      const temporary = `.${name}.tmp`;
+      writing.add(temporary);
+      try {
+        await writeDurably(folder, temporary, name, JSON.stringify(toFile(attachment, result)));
+      } catch (error) {
+        await rm(`${folder}/${temporary}`, { force: true }).catch(() => {});
+        throw notWritten(`${folder}/${name}`, 'write', error);
+      } finally {
+        writing.delete(temporary);
+      }
+    },
+    async read(attachment) {
+      const entry = await readEntry(`${folder}/${fileName(attachment)}`);
+      // "a-b" of "c" and "a" of "b-c" share a file name; only what the file says counts
+      return entry && fileKey(entry) === fileKey(attachment) ? entry : null;
+    },
+    async remove(attachment) {
+      const name = fileName(attachment);
+      try {
+        await rm(`${folder}/${name}`, { force: true });
+        await rm(`${folder}/.${name}.tmp`, { force: true });
+      } catch (error) {
+        throw notWritten(`${folder}/${name}`, 'remove', error);
+      }
+    },
+    async siblings(attachment) {
+      const { conflist, containerId, ifname } = attachment;
+      const prefix = `${conflist.name}-${containerId}-`;
+      const { entries } = await readNames((await namesInFolder()).filter((name) => name.startsWith(prefix)));
+      return entries.filter((one) => one.conflist.name === conflist.name && one.containerId === containerId && one.ifname !== ifname);
+    },
+    list: async () => readNames(await namesInFolder()),
+  };
+}
+
+function fileName({ conflist, containerId, ifname }: CniAttachment): string {
+  return `${conflist.name}-${containerId}-${ifname}`;
+}
+
+function fileKey({ conflist, containerId, ifname }: CniAttachment): string {
+  return `${conflist.name}/${containerId}/${ifname}`;
+}
+
+/** libcni's cachedInfo (libcni/api.go) */
+function toFile({ conflist, containerId, netns, ifname, args, capabilityArgs }: CniAttachment, result: CniResult | null) {
+  return {
+    kind,
+    containerId,
+    config: Buffer.from(JSON.stringify(conflist)).toString('base64'),
+    ifName: ifname,
+    networkName: conflist.name,
+    ...(netns && { netns }),
+    ...(Object.keys(args).length > 0 && { cniArgs: Object.entries(args) }),
+    ...(Object.keys(capabilityArgs).length > 0 && { capabilityArgs }),
+    ...(result && { result: resultForVersion(result, conflist.cniVersion) }),
+  };
+}
+
+async function readEntry(file: string): Promise<CachedAttachment | null> {
+  try {
+    const value: unknown = JSON.parse(await readFile(file, 'utf8'));
+    if (!isObject(value) || value.kind !== kind || file.includes('/results/.')) return null;
+    const { config, netns = '', cniArgs, capabilityArgs, result } = value;
+    const conflist = conflistFrom(JSON.parse(Buffer.from(String(config), 'base64').toString('utf8')), file);
+    const parsed = result === undefined ? null : parseResult(result, conflist.cniVersion);
+    return {
+      conflist,
+      containerId: containerIdName.parse(value.containerId),
+      ifname: ifnameName.parse(value.ifName),
+      netns: typeof netns === 'string' ? netns : '',
+      args: Array.isArray(cniArgs) ? Object.fromEntries(cniArgs.map(([key, one]: [unknown, unknown]) => [String(key), String(one)])) : {},
+      capabilityArgs: isObject(capabilityArgs) ? capabilityArgs : {},
+      result: parsed && !('invalid' in parsed) ? parsed : null,
+      file,
+    };
+  } catch {
+    return null;
+  }
+}
+
+/** Temporary file, fsync, rename, fsync of the folder: after a power cut the old file or the new one, whole. */
+async function writeDurably(folder: string, temporary: string, name: string, content: string): Promise<void> {
+  const path = `${folder}/${temporary}`;
+  const create = () => open(path, 'w', 0o600);
+  const file = await create().catch(async (error: NodeJS.ErrnoException) => {
+    if (error.code !== 'ENOENT') throw error;
+    await mkdir(folder, { recursive: true, mode: 0o700 });
+    return create();
+  });
+  try {
+    await file.writeFile(content);
+    await file.sync();
+  } finally {
+    await file.close();
+  }
+  await rename(path, `${folder}/${name}`);
+  const directory = await open(folder, 'r');
+  await directory.sync().finally(() => directory.close());
+}
+
+function notWritten(path: string, what: string, cause: unknown) {
+  const why = cause instanceof Error ? cause.message : String(cause);
+  return failure('STATE_WRITE_FAILED', `cannot ${what} the cached CNI result ${path}: ${why}`, { path }, cause);
+}
