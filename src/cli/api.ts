@@ -1,0 +1,97 @@
+import { request as httpRequest } from 'node:http';
+import type { Problem } from '../model/api.ts';
+import { failure } from '../model/errors.ts';
+
+/** The service's answer was an error. */
+export class ApiProblem extends Error {
+  readonly problem: Problem;
+  constructor(problem: Problem) {
+    super(problem.detail);
+    this.problem = problem;
+  }
+}
+
+export interface Api {
+  /** @throws ApiProblem; StateError SERVICE_UNAVAILABLE when nobody answers */
+  get<T>(path: string, query?: Record<string, string | number | undefined>): Promise<T>;
+  post<T>(path: string, body?: object): Promise<T>;
+  delete<T>(path: string): Promise<T>;
+}
+
+export interface ApiOptions {
+  door: 'cli';
+  user: string;
+  /** without an answer; above the service's own deadlines */
+  timeoutMs?: number;
+}
+
+/** The service's API over its socket. */
+export function createApi(socketPath: string, { door, user, timeoutMs = 120_000 }: ApiOptions): Api {
+  const headers = { 'X-PVE-CNI-Door': door, 'X-PVE-CNI-User': user, Accept: 'application/json' };
+
+  const call = async <T>(method: string, path: string, body?: object): Promise<T> => {
+    const { status, text } = await exchange({ socketPath, method, path, headers, timeout: timeoutMs, agent: false }, body);
+    const answer = parse(text);
+    if (status === 200 && answer !== undefined) return answer as T; // the service's own types: both are one version
+    if (isProblem(answer)) throw new ApiProblem(answer);
+    throw failure('SERVICE_UNAVAILABLE', `cannot read the answer of ${socketPath} to ${method} ${path}: status ${status}, not one of ours`);
+  };
+
+  return {
+    get: (path, query = {}) => call('GET', path + search(query)),
+    post: (path, body) => call('POST', path, body),
+    delete: (path) => call('DELETE', path),
+  };
+}
+
+function search(query: Record<string, string | number | undefined>): string {
+  const given = Object.entries(query).flatMap(([key, value]) => (value === undefined ? [] : [[key, String(value)] as [string, string]]));
+  return given.length > 0 ? `?${new URLSearchParams(given)}` : '';
+}
+
+function exchange(
+  options: { socketPath: string; method: string; path: string; headers: Record<string, string>; timeout: number; agent: false },
+  body: object | undefined,
+): Promise<{ status: number; text: string }> {
+  return new Promise((resolve, reject) => {
+    const fail = (why: string, cause?: Error) =>
+      reject(
+        failure('SERVICE_UNAVAILABLE', `cannot reach the service at ${options.socketPath}: ${why}`, { path: options.socketPath }, cause),
+      );
+    const payload = body && JSON.stringify(body);
+    const headers = payload
+      ? { ...options.headers, 'Content-Type': 'application/json', 'Content-Length': Buffer.byteLength(payload) }
+      : options.headers;
+    const request = httpRequest({ ...options, headers }, (response) => {
+      let text = '';
+      response.setEncoding('utf8');
+      response.on('data', (chunk: string) => {
+        text += chunk;
+      });
+      response.on('end', () => resolve({ status: response.statusCode ?? 0, text }));
+      response.on('error', (error) => fail(error.message, error));
+    });
+    request.on('timeout', () => request.destroy(new Error(`no answer within ${options.timeout / 1000} s`)));
+    request.on('error', (error: NodeJS.ErrnoException) => fail(reasons[error.code ?? ''] ?? error.message, error));
+    request.end(payload);
+  });
+}
+
+const reasons: Record<string, string> = {
+  ENOENT: 'there is no socket; is the service installed and running?',
+  ECONNREFUSED: 'nobody listens',
+  EACCES: 'permission denied; only root may use it',
+  ECONNRESET: 'it closed the connection without an answer',
+};
+
+function parse(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
+
+function isProblem(answer: unknown): answer is Problem {
+  return typeof answer === 'object' && answer !== null && 'detail' in answer && 'code' in answer && 'cure' in answer;
+}

@@ -1,0 +1,97 @@
+import { type Command, Option } from 'commander';
+import type { ChangeView, CheckView, ContainerView } from '../../model/api.ts';
+import { collected, ifname, interfaceOnNetwork, vmid } from '../arguments.ts';
+import { type Act, examples } from '../program.ts';
+import { showWaiting } from '../progress.ts';
+import { renderCheck } from '../views/check.ts';
+import { renderChange, renderContainer, renderContainers } from '../views/container.ts';
+
+interface AttachOptions {
+  address?: string[];
+  defaultRoute?: boolean;
+  onFailure?: 'refuse' | 'start';
+}
+
+export function addContainerCommands(program: Command, act: Act): void {
+  const containers = program
+    .command('container')
+    .description('containers and their interfaces')
+    .addHelpText('after', examples('pve-cni container list', 'pve-cni container attach 101 eth0=web'));
+
+  containers
+    .command('list')
+    .description('all managed containers')
+    .addHelpText('after', examples('pve-cni container list'))
+    .action(act(async (context) => context.show(await context.api.get<ContainerView[]>('/v1/containers'), renderContainers(context))));
+
+  containers
+    .command('show')
+    .description('one container')
+    .argument('<VMID>', 'number of the container', vmid)
+    .addHelpText('after', examples('pve-cni container show 101'))
+    .action(
+      act(async (context, number: number) =>
+        context.show(await context.api.get<ContainerView>(`/v1/containers/${number}`), renderContainer(context)),
+      ),
+    );
+
+  containers
+    .command('attach')
+    .description('give a container an interface: written to its configuration, and attached at once when it runs')
+    .argument('<VMID>', 'number of the container', vmid)
+    .argument('<IFNAME=NETWORK>', 'interface inside the container and network that it joins', interfaceOnNetwork)
+    .option('--address <ADDRESS>', 'fixed address without prefix length; once for IPv4 and once for IPv6', collected)
+    .option('--default-route', 'send the default route through this interface')
+    .addOption(
+      new Option('--on-failure <WHAT>', 'when the network fails at a start: refuse the start, or start without').choices([
+        'refuse',
+        'start',
+      ]),
+    )
+    .addHelpText(
+      'after',
+      examples('pve-cni container attach 101 eth0=web', 'pve-cni container attach 101 eth1=lan --address 10.20.0.50 --address fd00:20::50'),
+    )
+    .action(
+      act(
+        async (context, number: number, wanted: { name: string; network: string }, { address, defaultRoute, onFailure }: AttachOptions) => {
+          const body = { interface: { ...wanted, address, defaultRoute }, onFailure };
+          const answer = await showWaiting(context, { vmid: number }, () =>
+            context.api.post<ChangeView>(`/v1/containers/${number}/interfaces`, body),
+          );
+          context.show(answer, renderChange(context));
+        },
+      ),
+    );
+
+  containers
+    .command('detach')
+    .description('take an interface away, from the configuration and from the running container')
+    .argument('<VMID>', 'number of the container', vmid)
+    .argument('<IFNAME>', 'interface inside the container', ifname)
+    .addHelpText('after', examples('pve-cni container detach 101 eth1'))
+    .action(
+      act(async (context, number: number, name: string) => {
+        const answer = await showWaiting(context, { vmid: number }, () =>
+          context.api.delete<ChangeView>(`/v1/containers/${number}/interfaces/${name}`),
+        );
+        context.show(answer, renderChange(context));
+      }),
+    );
+
+  containers
+    .command('check')
+    .description('check that every interface is as it was made')
+    .argument('<VMID>', 'number of the container', vmid)
+    .option('--repair', 'make right what is not')
+    .addHelpText('after', examples('pve-cni container check 101', 'pve-cni container check 101 --repair'))
+    .action(
+      act(async (context, number: number, { repair = false }: { repair?: boolean }) => {
+        const answer = await showWaiting(context, { vmid: number }, () =>
+          context.api.post<CheckView>(`/v1/containers/${number}/check`, { repair }),
+        );
+        context.show(answer, renderCheck(context, 'The container has no interfaces to check.'));
+        if (!answer.ok) context.found();
+      }),
+    );
+}
