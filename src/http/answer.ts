@@ -1,4 +1,5 @@
 import type { Request, RequestHandler, Response } from 'express';
+import type { ErrorCode } from '../model/error-codes.ts';
 import { failure, type PveCniError } from '../model/errors.ts';
 import { problemOf } from './problem.ts';
 import { requesterOf } from './requester.ts';
@@ -24,10 +25,13 @@ export function answerTo(route: Route, service: Service): RequestHandler {
   };
 }
 
+// hooks repeat what is answered with Retry-After, so no refusal may carry it (CONFIG_UNAVAILABLE and the like)
+const fromTheNextProcess = new Set<ErrorCode>(['SERVICE_STOPPING', 'SERVICE_UNAVAILABLE']);
+
 /** Answers with an error: problem+json, or its message in one line for clients that ask for text/plain. */
 export function sendProblem(request: Request, response: Response, error: PveCniError): void {
   const problem = problemOf(error);
-  if (problem.status === 503) response.setHeader('Retry-After', '1');
+  if (fromTheNextProcess.has(error.code)) response.setHeader('Retry-After', '1');
   if (preferred(request, ['application/json', 'text/plain']) === 'text/plain') {
     const { contentType, text } = plainText([problem.detail]);
     send(response, problem.status, contentType, text);

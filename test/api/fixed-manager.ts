@@ -1,0 +1,139 @@
+// Stands in for the manager with fixed views, so that routes and the command are tested alone; the real one is exercised in test/host.
+import type { Manager } from '../../src/manager/manager.ts';
+import type { AddressView, ContainerView, NetworkView, OperationView, StatusView } from '../../src/model/api.ts';
+
+const time = '2026-11-24T09:15:02.123Z';
+
+export const container: ContainerView = {
+  vmid: 101,
+  running: true,
+  initPid: 4242,
+  containerId: '0123456789abcdef',
+  netnsPath: '/run/netns/ct101',
+  onFailure: 'refuse',
+  file: 'containers/101.yaml',
+  interfaces: [
+    {
+      name: 'eth0',
+      network: 'web',
+      state: 'attached',
+      configuredAddress: 'auto',
+      addresses: ['10.20.0.10', 'fd00:20::a'],
+      mac: '02:00:00:00:00:01',
+      mtuBytes: 1500,
+      hostInterface: 'veth1234',
+      defaultRoute: true,
+      since: time,
+      error: null,
+    },
+  ],
+  problem: null,
+  lastRefusal: null,
+};
+
+export const network: NetworkView = {
+  name: 'web',
+  type: 'bridge',
+  file: 'networks/web.yaml',
+  state: 'ready',
+  bridge: 'cnibr-web',
+  subnets: [{ cidr: '10.20.0.0/24', gateway: '10.20.0.1', range: null, size: '253', used: 1 }],
+  containers: [101],
+  warnings: [],
+  problem: null,
+};
+
+export const operation: OperationView = {
+  id: 'op-1',
+  kind: 'attach',
+  vmid: 101,
+  network: 'web',
+  door: 'lxc-hook',
+  user: 'root',
+  upid: null,
+  traceId: '0af7651916cd43dd8448eb211c80319c',
+  begin: time,
+  end: '2026-11-24T09:15:02.323Z',
+  durationMs: 200,
+  outcome: 'ok',
+  message: 'attached eth0 to web',
+  error: null,
+  before: null,
+  after: null,
+  spans: [
+    { id: 'a', parent: null, name: 'step:add', startMs: 20, durationMs: 160 },
+    { id: 'b', parent: 'a', name: 'plugin:bridge:ADD', startMs: 30, durationMs: 100 },
+    { id: 'c', parent: 'a', name: 'plugin:tuning:ADD', startMs: 130, durationMs: 45, error: 'exit 1' },
+  ],
+};
+
+const address: AddressView = {
+  network: 'web',
+  address: '10.20.0.10',
+  vmid: 101,
+  ifname: 'eth0',
+  state: 'reserved',
+  since: time,
+  releaseAt: null,
+  inUse: true,
+};
+
+const status: StatusView = {
+  version: '0.1.0',
+  node: 'node1',
+  bootId: 'b5e8a1c2-0000-4000-8000-000000000000',
+  uptimeSeconds: 3700,
+  root: { path: '/etc/pve/cni', available: true, writable: true },
+  containers: { managed: 1, running: 1, degraded: 0 },
+  networks: 1,
+  operationsRunning: 0,
+  debts: [],
+  problems: [],
+  notices: [],
+  lastReconcile: time,
+};
+
+/** What was asked of the manager: method and arguments. */
+export type Calls = [method: string, ...args: unknown[]][];
+
+/** A manager of one network and one container; every call is noted in `calls`. */
+export function fixedManager(calls: Calls, changes: Partial<Manager> = {}): Manager {
+  const change = { container, operation: 'op-1', message: 'done' };
+  const check = { ok: true, results: [{ what: 'eth0', ok: true, message: 'as it was made', error: null }] };
+  const manager: Manager = {
+    hook: async () => ({ message: 'attached eth0 to web (10.20.0.10)', warnings: ['eth1 is down'] }),
+    status: async () => status,
+    networks: async () => [network],
+    network: async () => network,
+    conflist: async () => ({ cniVersion: '1.1.0', name: 'web', plugins: [{ type: 'bridge', mtu: 1500 }] }),
+    checkNetwork: async () => check,
+    containers: async () => [container],
+    container: async () => container,
+    attach: async () => change,
+    detach: async () => change,
+    checkContainer: async () => check,
+    addresses: async () => [address],
+    operations: async () => [{ ...operation, spans: [] }],
+    operation: async () => operation,
+    doctor: async () => ({ ok: true, checks: [{ name: 'plugins', state: 'ok', message: 'all there', cure: '' }] }),
+    gc: async ({ dryRun }) => ({
+      dryRun,
+      leaks: [
+        { kind: 'pin', what: '/run/netns/ct102', why: 'container 102 is gone', vmid: 102, network: null, removed: !dryRun, error: null },
+      ],
+    }),
+    checkConfiguration: async () => ({ ok: true, results: [] }),
+    reload: async () => status,
+    ...changes,
+  };
+  // the entries keep their types: only a note is put before each
+  return Object.fromEntries(
+    Object.entries(manager).map(([method, work]) => [
+      method,
+      (...args: unknown[]) => {
+        calls.push([method, ...args]);
+        return (work as (...args: unknown[]) => unknown)(...args);
+      },
+    ]),
+  ) as unknown as Manager;
+}
