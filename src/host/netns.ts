@@ -1,0 +1,85 @@
+import { constants } from 'node:fs';
+import { mkdir, open, readdir, readFile, rm, stat } from 'node:fs/promises';
+import { dirname } from 'node:path';
+import { failure } from '../model/errors.ts';
+import { type Init, isAlive } from './processes.ts';
+import type { Run } from './run.ts';
+
+/** Pinned network namespaces: bind mounts of /proc/PID/ns/net, as `ip netns` makes them. The service must run in the
+ *  host's mount namespace, or nobody else sees the pins. */
+export interface Netns {
+  /** Pins the namespace of a living process at `path`. What was mounted there before is let go.
+   *  @throws InterfaceError NETNS_GONE when the process died or its number was taken over meanwhile, NETNS_PIN_FAILED */
+  pin(init: Init, path: string): Promise<void>;
+  /** Moves a pin: the same namespace, another name. */
+  move(from: string, to: string): Promise<void>;
+  /** Lets go of a pin; nothing when there is none. */
+  unpin(path: string): Promise<void>;
+  /** Inode of the pinned namespace in the form of /proc/PID/ns/net, null when nothing is pinned there. */
+  inode(path: string): Promise<string | null>;
+  /** Names below a folder at which a namespace is pinned. */
+  list(folder: string): Promise<string[]>;
+  /** Makes the folder a shared mount of its own, as `ip netns` does: done later it would hide pins made before. */
+  prepareFolder(folder: string): Promise<void>;
+}
+
+export function createNetns(run: Run): Netns {
+  const bind = async (from: string, to: string) => {
+    await unpin(to);
+    await mkdir(dirname(to), { recursive: true });
+    // O_EXCL|O_NOFOLLOW: never mount onto a path that somebody else prepared
+    await (await open(to, constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW, 0o444)).close();
+    await run(['mount', '--bind', from, to]);
+  };
+  const unpin = async (path: string) => {
+    while ((await nsfsInode(path)) !== null) await run(['umount', '--lazy', path]);
+    await rm(path, { force: true });
+  };
+  return {
+    async pin(init, path) {
+      try {
+        await bind(`/proc/${init.pid}/ns/net`, path);
+      } catch (error) {
+        await unpin(path).catch(() => {});
+        if (!(await isAlive(init))) throw gone(init);
+        throw failure('NETNS_PIN_FAILED', `cannot pin the network namespace of process ${init.pid} at ${path}`, { path }, error);
+      }
+      if (await isAlive(init)) return;
+      await unpin(path);
+      throw gone(init);
+    },
+    async move(from, to) {
+      await bind(from, to);
+      await unpin(from);
+    },
+    unpin,
+    inode: nsfsInode,
+    async list(folder) {
+      const names = await readdir(folder).catch(() => []);
+      const pinned = await Promise.all(names.map(async (name) => ((await nsfsInode(`${folder}/${name}`)) === null ? null : name)));
+      return pinned.filter((name) => name !== null);
+    },
+    async prepareFolder(folder) {
+      await mkdir(folder, { recursive: true, mode: 0o755 });
+      const mounts = await readFile('/proc/self/mountinfo', 'utf8');
+      if (mounts.split('\n').some((line) => line.split(' ')[4] === folder)) return;
+      await run(['mount', '--bind', folder, folder]);
+      await run(['mount', '--make-shared', folder]);
+    },
+  };
+}
+
+/** `net:[4026532181]` when a network namespace is mounted at the path. */
+async function nsfsInode(path: string): Promise<string | null> {
+  const [file, parent] = await Promise.all([stat(path).catch(() => null), stat(dirname(path)).catch(() => null)]);
+  // a pin lies on nsfs, hence on another device than its folder; an empty file that lost its mount does not
+  return file && parent && file.dev !== parent.dev ? `net:[${file.ino}]` : null;
+}
+
+function gone(init: Init) {
+  return failure(
+    'NETNS_GONE',
+    `process ${init.pid} (started at tick ${init.startTime}) ended before its network namespace could be pinned`,
+    { pid: init.pid },
+  );
+}
