@@ -21,7 +21,7 @@ export interface OtlpExporter {
   export(operation: Operation): void;
   /** operations that were given up so far */
   readonly dropped: number;
-  /** Sends what waits, once, and ends. */
+  /** Sends what waits, once, within twice the timeout, and ends. */
   stop(): Promise<void>;
 }
 
@@ -60,7 +60,7 @@ export function createOtlpExporter(options: OtlpOptions): OtlpExporter {
   };
   const send = () => {
     const batch = queue.splice(0, batchLimit);
-    sending = post(url, otlpRequest(batch, options), timeoutMs).then((answer) => {
+    sending = post(url, () => otlpRequest(batch, options), timeoutMs).then((answer) => {
       sending = undefined;
       pauseMs = answer.ok ? delayMs : Math.min(pauseMs * 2, 30_000);
       if (!answer.ok && answer.again && !stopped) {
@@ -86,8 +86,9 @@ export function createOtlpExporter(options: OtlpOptions): OtlpExporter {
       stopped = true;
       clearTimeout(timer);
       await sending;
-      const failedBefore = dropped;
-      while (queue.length > 0 && dropped === failedBefore) await send();
+      const droppedBefore = dropped;
+      const end = performance.now() + timeoutMs; // the service must not stop slowly because of a slow collector
+      while (queue.length > 0 && dropped === droppedBefore && performance.now() < end) await send();
       drop(queue.splice(0).length, 'the service is stopping');
     },
   };
@@ -95,12 +96,12 @@ export function createOtlpExporter(options: OtlpOptions): OtlpExporter {
 
 type Answer = { ok: true } | { ok: false; again: boolean; reason: string };
 
-async function post(url: string, body: unknown, timeoutMs: number): Promise<Answer> {
+async function post(url: string, body: () => unknown, timeoutMs: number): Promise<Answer> {
   try {
     const response = await fetch(url, {
       method: 'POST',
       headers: { 'content-type': 'application/json' },
-      body: JSON.stringify(body),
+      body: JSON.stringify(body()),
       redirect: 'error',
       signal: AbortSignal.timeout(timeoutMs),
     });
