@@ -10,7 +10,7 @@ const allowed: Record<string, readonly string[]> = {
   model: [],
   core: ['model'],
   host: ['model'],
-  state: ['model', 'host'],
+  state: ['model', 'core', 'host'], // core's arithmetic of addresses: a reservation is chosen and taken in one go
   cni: ['model', 'host'],
   networks: ['model', 'core', 'host'],
   datapath: ['model', 'core', 'host'],
