@@ -31,7 +31,7 @@ export interface PluginRig {
   /** installs the scripted plugin under a name */
   install(name: string): string;
   /** what a plugin does at a verb: directives (see scripted-plugin.pl) and, unless left out, its stdout */
-  script(name: string, verb: CniVerb, directives: readonly string[], stdout?: string): void;
+  script(name: string, verb: CniVerb, directives: readonly string[], stdout?: string | Buffer): void;
   unscript(name: string, verb: CniVerb): void;
   calls(): PluginCall[];
   /** `a:ADD b:ADD` */
@@ -80,8 +80,10 @@ export function createPluginRig(options: Partial<RuntimeOptions> = {}, names: re
       chmodSync(path, 0o755);
       return path;
     },
-    script: (name, verb, directives, stdout) =>
-      writeFileSync(`${scripts}/${name}.${verb}`, `${directives.join('\n')}${stdout === undefined ? '' : `\n\n${stdout}`}`),
+    script(name, verb, directives, stdout) {
+      const answer = stdout === undefined ? [] : [Buffer.from('\n\n'), Buffer.from(stdout as string)];
+      writeFileSync(`${scripts}/${name}.${verb}`, Buffer.concat([Buffer.from(directives.join('\n')), ...answer]));
+    },
     unscript: (name, verb) => rmSync(`${scripts}/${name}.${verb}`),
     calls: () =>
       readdirSync(calls)

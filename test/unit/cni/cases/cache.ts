@@ -1,0 +1,74 @@
+import assert from 'node:assert/strict';
+import { mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { until } from '../../../support/until.ts';
+import { refusal, result, section } from './case.ts';
+
+export const cacheCases = section('3 Execution of Network Configurations / Adding an attachment (result stored persistently)', {
+  'what is kept has libcni’s name and form': async (rig) => {
+    const attachment = rig.attachment([{ type: 'a', capabilities: { ips: true } }], {
+      args: { IP: '1', B: '2' },
+      capabilityArgs: { ips: [] },
+    });
+    await rig.runtime.add(attachment);
+    assert.deepEqual(readdirSync(`${rig.cacheDir}/results`), ['net1-c0ffee-eth0']);
+    const { config, ...kept } = JSON.parse(readFileSync(rig.cacheFile(attachment), 'utf8'));
+    assert.deepEqual(kept, {
+      kind: 'cniCacheV1',
+      containerId: 'c0ffee',
+      ifName: 'eth0',
+      networkName: 'net1',
+      netns: attachment.netns,
+      cniArgs: [
+        ['IP', '1'],
+        ['B', '2'],
+      ],
+      capabilityArgs: { ips: [] },
+      result: JSON.parse(result('1.0.0')),
+    });
+    assert.deepEqual(JSON.parse(Buffer.from(config, 'base64').toString()), attachment.conflist);
+  },
+  'others than root cannot read it': async (rig) => {
+    const attachment = rig.attachment(['a']);
+    await rig.runtime.add(attachment);
+    assert.equal(statSync(rig.cacheFile(attachment)).mode & 0o777, 0o600);
+    assert.equal(statSync(`${rig.cacheDir}/results`).mode & 0o777, 0o700);
+  },
+  'it is written before the first plugin runs, without a result': async (rig) => {
+    const attachment = rig.attachment(['a']);
+    rig.script('a', 'ADD', ['sleep 1'], result('1.0.0'));
+    const adding = rig.runtime.add(attachment);
+    await until('the plugin runs', () => rig.order() !== '', 5);
+    const kept = JSON.parse(readFileSync(rig.cacheFile(attachment), 'utf8'));
+    assert.equal(kept.kind, 'cniCacheV1');
+    assert.ok(!('result' in kept));
+    assert.equal((await rig.runtime.cached()).entries[0]?.result, null);
+    await adding;
+  },
+  'an attachment found in it can be deleted as it is': async (rig) => {
+    const attachment = rig.attachment(['a', 'b'], { args: { IP: '1' } });
+    await rig.runtime.add(attachment);
+    const [found] = (await rig.runtime.cached()).entries;
+    assert.ok(found);
+    rig.forget();
+    await rig.runtime.del(found);
+    assert.equal(rig.order(), 'b:DEL a:DEL');
+    assert.equal(rig.calls()[0]?.env.CNI_ARGS, 'IP=1');
+  },
+  'a file of libcni is read': async (rig) => {
+    mkdirSync(`${rig.cacheDir}/results`, { recursive: true });
+    const config = Buffer.from('{"cniVersion":"0.4.0","name":"old","plugins":[{"type":"a"}]}').toString('base64');
+    const text = `{"kind":"cniCacheV1","containerId":"c1","config":"${config}","ifName":"eth0","networkName":"old","result":{"cniVersion":"0.4.0","dns":{},"ips":[{"address":"10.0.0.2/24","version":"4"}]}}`;
+    writeFileSync(`${rig.cacheDir}/results/old-c1-eth0`, text);
+    const { entries, damaged } = await rig.runtime.cached();
+    assert.deepEqual(damaged, []);
+    assert.deepEqual(entries[0]?.result?.ips, [{ address: '10.0.0.2/24' }]);
+  },
+  'no cache folder is an empty cache': async (rig) => {
+    assert.deepEqual(await rig.runtime.cached(), { entries: [], damaged: [] });
+  },
+  'a cache that cannot be written: no plugin runs': async (rig) => {
+    writeFileSync(rig.cacheDir, 'a file where the folder should be');
+    await refusal(rig.runtime.add(rig.attachment(['a'])), 'STATE_WRITE_FAILED');
+    assert.equal(rig.order(), '');
+  },
+});
