@@ -1,0 +1,72 @@
+import { Mutex } from 'async-mutex';
+import type { Host } from '../host/host.ts';
+import type { BridgeSpec } from './linux-bridge.ts';
+
+/** Our own table: one rule for each masqueraded subnet, named by its comment. The plugins' own masquerading is not used,
+ *  since it stays behind when a container's namespace is gone before its DEL. */
+const family = 'inet';
+const table = 'pve_cni';
+const chain = 'postrouting';
+
+export interface Masquerade {
+  /** Puts a network's rules in force. Without `deep`, what this process put there itself is believed to be there still,
+   *  so that a start asks nft nothing. Returns whether anything was changed. */
+  apply(spec: BridgeSpec, options: { deep: boolean }): Promise<boolean>;
+  /** Removes the rules of a network that is gone. */
+  remove(network: string): Promise<void>;
+  /** Networks that have rules now. */
+  networks(): Promise<string[]>;
+}
+
+export function createMasquerade(host: Host): Masquerade {
+  const known = new Map<string, string>();
+  // the table is read, changed and written as a whole
+  const lock = new Mutex();
+
+  const comments = async () => (await host.nft.comments(family, table, chain)) ?? [];
+
+  async function settle(network: string, wanted: readonly string[]): Promise<boolean> {
+    const all = await comments();
+    const present = all.filter((comment) => networkOf(comment) === network);
+    const changed = present.join('\n') !== wanted.join('\n');
+    if (changed) await host.nft.apply(ruleset([...all.filter((comment) => !present.includes(comment)), ...wanted]));
+    known.set(network, wanted.join('\n'));
+    return changed;
+  }
+
+  return {
+    async apply(spec, { deep }) {
+      const wanted = spec.masquerade.map((cidr) => `${spec.network} ${cidr} ${spec.name}`);
+      if (!deep && (known.get(spec.network) ?? '') === wanted.join('\n')) return false;
+      const changed = await lock.runExclusive(() => settle(spec.network, wanted));
+      if (wanted.some((comment) => !isIpv6(comment))) await host.ensureForwarding('ipv4');
+      if (wanted.some(isIpv6)) await host.ensureForwarding('ipv6');
+      return changed;
+    },
+    async remove(network) {
+      await lock.runExclusive(() => settle(network, []));
+      known.delete(network);
+    },
+    async networks() {
+      return [...new Set((await comments()).map(networkOf))];
+    },
+  };
+}
+
+/** The whole table in one transaction; a comment carries all that its rule says. */
+function ruleset(comments: readonly string[]): string {
+  const rules = comments.map((comment) => {
+    const [, cidr = '', bridge = ''] = comment.split(' ');
+    return `    ${isIpv6(comment) ? 'ip6' : 'ip'} saddr ${cidr} oifname != "${bridge}" masquerade comment "${comment}"\n`;
+  });
+  const remade = `table ${family} ${table} {\n  chain ${chain} {\n    type nat hook postrouting priority srcnat;\n${rules.join('')}  }\n}\n`;
+  return `add table ${family} ${table}\ndelete table ${family} ${table}\n${rules.length > 0 ? remade : ''}`;
+}
+
+function networkOf(comment: string): string {
+  return comment.split(' ')[0] ?? '';
+}
+
+function isIpv6(comment: string): boolean {
+  return comment.includes(':');
+}
