@@ -12,7 +12,7 @@ const allowed: Record<string, readonly string[]> = {
   host: ['model'],
   state: ['model', 'core', 'host'], // core's arithmetic of addresses: a reservation is chosen and taken in one go
   cni: ['model', 'host'],
-  networks: ['model', 'core', 'host'],
+  networks: ['model', 'core', 'host', 'datapath'], // a network type says what the datapath is to make for it
   datapath: ['model', 'core', 'host'],
   policy: ['model', 'core', 'host'],
   cilium: ['model', 'core', 'host'],
