@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { constants } from 'node:fs';
-import { type FileHandle, lstat, mkdir, open, readdir, rename, rm } from 'node:fs/promises';
+import { type FileHandle, lstat, mkdir, open, readdir, rename, rm, statfs } from 'node:fs/promises';
 import { join } from 'node:path';
 
 /** What the file of a reserved address holds. */
@@ -189,6 +189,11 @@ function parseClaim(text: string): Claim | null {
   } catch {
     return null;
   }
+}
+
+/** Proxmox's cluster file system is a FUSE one: FUSE_SUPER_MAGIC of statfs(2). */
+export async function isClusterFileSystem(folder: string): Promise<boolean> {
+  return (await statfs(folder)).type === 0x65735546;
 }
 
 export function hasCode(error: unknown, ...codes: string[]): boolean {

@@ -30,9 +30,12 @@ export function reservationIndex(options: {
   store: Store;
   clock: () => number;
   writable: () => boolean;
+  shared: () => Promise<boolean>;
   node: string;
 }) {
-  const { files, store, clock, writable, node } = options;
+  const { files, store, clock, writable, shared, node } = options;
+  /** what this process began to release and could not yet; load finds those of an earlier process */
+  const begunReleases = new Map<string, Place>();
   const isOwn = (row: AddressReservation) => row.node === undefined || row.node === node;
   const isOf = (claim: Claim, owner: Owner) => claim.vmid === owner.vmid && claim.ifname === owner.ifname;
   const claimOf = (row: AddressReservation): Omit<Claim, 'attempt'> => ({
@@ -141,13 +144,23 @@ export function reservationIndex(options: {
     const row = store.addresses.get(network, address);
     if (!row) return false;
     if (!row.releasing) store.addresses.put({ ...row, releasing: true });
+    begunReleases.set(`${network}/${address}`, { network, address });
+    const freed = await free(row);
+    if (freed !== 'later') begunReleases.delete(`${network}/${address}`);
+    return freed === 'freed';
+  }
+
+  async function free(row: AddressReservation): Promise<'freed' | 'another' | 'later'> {
     const found = await held(row);
-    if (found.kind === 'claim' && !isOf(found.claim, row)) return settle(row, found);
-    if (found.kind === 'unfinished' && clock() - found.writtenAt < inProgressMs) return false;
-    if (found.kind === 'unfinished') await files.reap(network, address);
-    if (found.kind === 'claim') await files.remove(network, address);
-    store.addresses.remove(network, address);
-    return true;
+    if (found.kind === 'unfinished' && clock() - found.writtenAt < inProgressMs) return 'later';
+    if (found.kind === 'claim' && !isOf(found.claim, row)) {
+      settle(row, found);
+      return 'another';
+    }
+    if (found.kind === 'unfinished') await files.reap(row.network, row.address);
+    if (found.kind === 'claim') await files.remove(row.network, row.address);
+    store.addresses.remove(row.network, row.address);
+    return 'freed';
   }
 
   /** Whether the file, too, says that the time of a kept address has come: another node may have restored it. */
@@ -158,18 +171,25 @@ export function reservationIndex(options: {
     return isOf(found.claim, row) && found.claim.releaseAt !== null && found.claim.releaseAt <= now;
   }
 
-  /** Takes over what other nodes did, and completes releases. Returns the names of all files. */
+  /** Takes over what other nodes did, and completes releases. Returns the names of all files. Where no other node has a
+   *  part in the files, those that have a row need not be read. */
   async function refresh(network: string): Promise<Set<string>> {
-    for (const row of store.addresses.list({ network })) if (row.releasing) await release(row);
+    for (const place of [...begunReleases.values()]) if (place.network === network) await release(place);
     const names = new Set(await files.addresses(network));
-    const rows = new Map(store.addresses.list({ network }).map((row) => [row.address, row]));
-    const others = [...names].filter((name) => {
-      const row = rows.get(name);
-      return canonicalIp(name) === name && !(row && isOwn(row));
-    });
-    await readAll(network, others, []);
-    for (const row of rows.values()) if (!isOwn(row) && !names.has(row.address)) store.addresses.remove(network, row.address);
+    const known = store.addresses.taken(network);
+    const isShared = await shared();
+    const unread = isShared ? [...names] : [...names].filter((name) => !known.has(name));
+    await readAll(network, unread.filter(isAddress), []);
+    if (isShared) dropForeign(network, names);
     return names;
+  }
+
+  /** Rows of other nodes whose files are gone: they were released there. */
+  function dropForeign(network: string, names: ReadonlySet<string>): void {
+    const gone = store.addresses.list({ network }).filter((row) => !isOwn(row) && !names.has(row.address));
+    store.transaction(() => {
+      for (const { address } of gone) store.addresses.remove(network, address);
+    });
   }
 
   /** Reads files and makes the rows follow; the unfinished ones are returned. */
@@ -209,8 +229,8 @@ export function reservationIndex(options: {
     const findings: Finding[] = [];
     const note = (kind: Finding['kind'], address: string, message: string) => findings.push({ kind, network, address, message });
     const names = await files.addresses(network);
-    const addresses = names.filter((name) => canonicalIp(name) === name);
-    for (const name of names) if (canonicalIp(name) !== name) note('unreadable', name, `${name} is not an address; remove the file`);
+    const addresses = names.filter(isAddress);
+    for (const name of names) if (!isAddress(name)) note('unreadable', name, `${name} is not an address; remove the file`);
     const unfinished = await readAll(network, addresses, findings);
     if (!writable()) return findings;
 
@@ -235,6 +255,10 @@ export function reservationIndex(options: {
   }
 
   return { claim, confirm, change, release, isDue, refresh, load };
+}
+
+function isAddress(name: string): boolean {
+  return canonicalIp(name) === name;
 }
 
 function sorted(row: AddressReservation): [string, unknown][] {

@@ -5,7 +5,7 @@ import { canonicalIp } from '../core/ip.ts';
 import type { AddressReservation } from '../model/attachment.ts';
 import type { Subnet } from '../model/network.ts';
 import { addressOutside, addressTaken, fileFailure, poolExhausted, readOnly } from './reservation-errors.ts';
-import { reservationFiles } from './reservation-files.ts';
+import { isClusterFileSystem, reservationFiles } from './reservation-files.ts';
 import { type Finding, reservationIndex } from './reservation-index.ts';
 import type { Store } from './store.ts';
 
@@ -19,6 +19,9 @@ export interface ReservationOptions {
   writable: () => boolean;
   /** name of this node in the files; the host name when absent */
   node?: string;
+  /** whether other nodes change the same files, so that the index alone proves nothing; when absent, whether the root
+   *  lies in Proxmox's cluster file system */
+  shared?: boolean;
 }
 
 /** Who wants which addresses on a network: `auto` is one of each family that the network has. */
@@ -60,9 +63,11 @@ export interface Reservations {
  *    complete a marked one. So no address stays taken without a row that somebody can release.
  *  - keep, reclaim and the move to another node replace the file's content first, then the row: the file's word counts.
  *  One change at a time per network: `locks`. Functions of the index expect the lock to be held. */
-export function createReservations({ root, store, clock, writable, node = hostname() }: ReservationOptions): Reservations {
+export function createReservations(options: ReservationOptions): Reservations {
+  const { root, store, clock, writable, node = hostname() } = options;
+  const shared = async () => options.shared ?? (await isClusterFileSystem(root));
   const files = reservationFiles(root);
-  const index = reservationIndex({ files, store, clock, writable, node });
+  const index = reservationIndex({ files, store, clock, writable, shared, node });
   const locks = new Map<string, Mutex>();
 
   function locked<T>(network: string, work: () => Promise<T>): Promise<T> {

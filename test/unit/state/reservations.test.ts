@@ -19,7 +19,7 @@ describe('reservations', () => {
   const claimIn = (address: string) => JSON.parse(readFileSync(file(address), 'utf8'));
   const names = (network = 'web') => readdirSync(files.path('root', 'addresses', network)).sort();
   const node = (name: string, itsStore = files.open(files.path(name, 'state.db'))) =>
-    createReservations({ root: files.path('root'), store: itsStore, clock: () => now, writable: () => writable, node: name });
+    createReservations({ root: files.path('root'), store: itsStore, clock: () => now, writable: () => writable, shared: true, node: name });
   const auto = (vmid: number, ifname = 'eth0') => ({ vmid, ifname, wanted: 'auto' as const });
   const age = (address: string, ms: number) => utimesSync(file(address), (now - ms) / 1000, (now - ms) / 1000);
 

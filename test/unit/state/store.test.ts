@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { StateError } from '../../../src/model/errors.ts';
-import { attachment, operation, useFolder } from './support.ts';
+import { attachment, operation } from './records.ts';
+import { useFolder } from './support.ts';
 
 describe('the store', () => {
   const files = useFolder();
