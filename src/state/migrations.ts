@@ -14,8 +14,7 @@ export const migrations: readonly string[] = [
      bootId TEXT NOT NULL,
      initPid INTEGER NOT NULL,
      initStartTime TEXT NOT NULL,
-     netnsPath TEXT NOT NULL,
-     startingUntil REAL NOT NULL
+     netnsPath TEXT NOT NULL
    ) STRICT;
 
    CREATE TABLE attachments (

@@ -171,17 +171,20 @@ export function reservationIndex(options: {
     return isOf(found.claim, row) && found.claim.releaseAt !== null && found.claim.releaseAt <= now;
   }
 
-  /** Takes over what other nodes did, and completes releases. Returns the names of all files. Where no other node has a
-   *  part in the files, those that have a row need not be read. */
+  /** Takes over what other nodes did, and completes releases. Returns the addresses that are not free. Where no other
+   *  node has a part in the files, those that have a row need not be read. */
   async function refresh(network: string): Promise<Set<string>> {
     for (const place of [...begunReleases.values()]) if (place.network === network) await release(place);
-    const names = new Set(await files.addresses(network));
-    const known = store.addresses.taken(network);
-    const isShared = await shared();
-    const unread = isShared ? [...names] : [...names].filter((name) => !known.has(name));
-    await readAll(network, unread.filter(isAddress), []);
-    if (isShared) dropForeign(network, names);
-    return names;
+    const names = await files.addresses(network);
+    if (await shared()) {
+      await readAll(network, names.filter(isAddress), []);
+      dropForeign(network, new Set(names));
+    }
+    const taken = store.addresses.taken(network);
+    const unknown = names.filter((name) => !taken.has(name));
+    await readAll(network, unknown.filter(isAddress), []);
+    for (const name of unknown) taken.add(name);
+    return taken;
   }
 
   /** Rows of other nodes whose files are gone: they were released there. */

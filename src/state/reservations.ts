@@ -104,10 +104,10 @@ export function createReservations(options: ReservationOptions): Reservations {
     let held = await heldBy(network, subnets, request);
     if (missingFrom(held).length > 0) {
       if (!writable()) throw readOnly(root, `an address of network "${network}" for container ${request.vmid}`);
-      const names = await index.refresh(network);
+      const taken = await index.refresh(network);
       // another node may have reserved for this container before it came here
       held = await heldBy(network, subnets, request);
-      held = [...held, ...(await reserveNew(network, subnets, request, missingFrom(held), names))];
+      held = [...held, ...(await reserveNew(network, subnets, request, missingFrom(held), taken))];
     }
     if (fixed) return fixed;
     return families(subnets).flatMap((family) => held.find((address) => isOfFamily(address, family)) ?? []);
@@ -130,10 +130,8 @@ export function createReservations(options: ReservationOptions): Reservations {
     subnets: readonly Subnet[],
     request: AddressRequest,
     missing: readonly (string | number)[],
-    names: ReadonlySet<string>,
+    taken: Set<string>,
   ): Promise<string[]> {
-    const taken = store.addresses.taken(network);
-    for (const name of names) taken.add(name);
     const made: string[] = [];
     try {
       for (const one of missing)

@@ -2,7 +2,7 @@ import type { Database } from 'better-sqlite3';
 import type { Life } from '../../model/attachment.ts';
 import type { Store } from '../store.ts';
 
-const columns = 'vmid, generation, containerId, bootId, initPid, initStartTime, netnsPath, startingUntil';
+const columns = 'vmid, generation, containerId, bootId, initPid, initStartTime, netnsPath';
 
 /** A removed life leaves its row behind, not alive: the row remembers the newest generation of its vmid. */
 export function livesTable(db: Database): Store['lives'] {
@@ -12,11 +12,11 @@ export function livesTable(db: Database): Store['lives'] {
   const remove = db.prepare('UPDATE lives SET alive = 0 WHERE vmid = ?');
   const put = db.prepare<Life>(
     `INSERT INTO lives (${columns}, newestGeneration, alive)
-     VALUES (@vmid, @generation, @containerId, @bootId, @initPid, @initStartTime, @netnsPath, @startingUntil, @generation, 1)
+     VALUES (@vmid, @generation, @containerId, @bootId, @initPid, @initStartTime, @netnsPath, @generation, 1)
      ON CONFLICT (vmid) DO UPDATE SET
        generation = excluded.generation, containerId = excluded.containerId, bootId = excluded.bootId,
        initPid = excluded.initPid, initStartTime = excluded.initStartTime, netnsPath = excluded.netnsPath,
-       startingUntil = excluded.startingUntil, newestGeneration = max(newestGeneration, excluded.generation), alive = 1`,
+       newestGeneration = max(newestGeneration, excluded.generation), alive = 1`,
   );
   return {
     list: () => list.all(),

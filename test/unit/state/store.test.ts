@@ -16,7 +16,6 @@ describe('the store', () => {
       initPid: 7,
       initStartTime: '123',
       netnsPath: '/run/netns/ct101',
-      startingUntil: 1.5,
     };
     const span = { id: 's', parent: null, name: 'step:add', start: 1.25, durationMs: 2 };
     const { id: _id, ...debt } = {
@@ -73,7 +72,6 @@ describe('the store', () => {
       initPid: 7,
       initStartTime: '1',
       netnsPath: '',
-      startingUntil: 0,
     };
     store.lives.put(life);
     store.lives.remove(101);
