@@ -75,8 +75,7 @@ function errorObject(output: Buffer): CniErrorObject | undefined {
   if (output.length === 0) return undefined;
   const value = parseOutput(output);
   if (!isObject(value) || typeof value.code !== 'number' || value.code === 0) return undefined;
-  const { cniVersion = '', msg = '' } = value;
-  return { ...value, cniVersion: String(cniVersion), code: value.code, msg: String(msg) };
+  return { ...value, msg: String(value.msg ?? '') } as CniErrorObject;
 }
 
 /** One JSON value in UTF-8 and nothing else; undefined when it is not. */

@@ -2,7 +2,7 @@ import { statfsSync } from 'node:fs';
 import type { CniAttachment, CniResult, CniVerb, PluginConf } from '../model/cni.ts';
 import { asPveCniError, type ErrorContext, errorRecord, failure, type PveCniError } from '../model/errors.ts';
 import type { ResultCache } from './cache.ts';
-import { findPlugin } from './find-plugin.ts';
+import { findPluginOf } from './find-plugin.ts';
 import { removeLeftovers } from './leftovers.ts';
 import { attachmentConf, attachmentEnv, checkAttachment } from './request.ts';
 import { type PluginRun, runForResult, runPlugin } from './run-plugin.ts';
@@ -17,7 +17,7 @@ const nsfsMagic = 0x6e736673;
 export function createChain(options: RuntimeOptions, cache: ResultCache): Pick<CniRuntime, 'add' | 'del' | 'check'> {
   const runOf = (verb: CniVerb, plugin: PluginConf, attachment: CniAttachment, prevResult: CniResult | null): PluginRun => ({
     verb,
-    type: plugin.type,
+    plugin,
     env: attachmentEnv(verb, attachment, options.pluginDirs),
     stdin: attachmentConf(plugin, attachment, prevResult),
     network: attachment.conflist.name,
@@ -62,7 +62,8 @@ export function createChain(options: RuntimeOptions, cache: ResultCache): Pick<C
   return {
     async add(attachment, call = {}) {
       checkAttachment(attachment, true);
-      checkPlugins(attachment.conflist.plugins, options.pluginDirs);
+      // refused before the first plugin runs, so that there is nothing to undo
+      for (const plugin of attachment.conflist.plugins) findPluginOf(plugin, options.pluginDirs);
       if (call.signal?.aborted) throw cancelled('ADD', attachment);
       // from here on a DEL must follow, even one of a service that was killed in between: gc finds this file
       await cache.write(attachment, null);
@@ -107,20 +108,6 @@ export function createChain(options: RuntimeOptions, cache: ResultCache): Pick<C
       }
     },
   };
-}
-
-/** Refuses the whole chain before its first plugin runs, so that there is nothing to undo. An IPAM plugin is run by its
- *  plugin, perhaps under a name that is no file at all: absent it is that plugin's to report, unsafe it is ours. */
-function checkPlugins(plugins: readonly PluginConf[], pluginDirs: readonly string[]): void {
-  for (const { type, ipam } of plugins) {
-    findPlugin(type, pluginDirs);
-    if (!ipam || typeof ipam.type !== 'string') continue;
-    try {
-      findPlugin(ipam.type, pluginDirs);
-    } catch (thrown) {
-      if (asPveCniError(thrown).code !== 'CNI_PLUGIN_MISSING') throw thrown;
-    }
-  }
 }
 
 /** Whether a DEL that failed has nothing left to do. */

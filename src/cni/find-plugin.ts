@@ -1,6 +1,8 @@
 import { lstatSync, readlinkSync, type Stats, statSync } from 'node:fs';
-import { failure } from '../model/errors.ts';
+import type { PluginConf } from '../model/cni.ts';
+import { failure, PveCniError } from '../model/errors.ts';
 import { pluginType } from '../model/names.ts';
+import { isObject } from './json.ts';
 
 /** A plugin's file, found and safe to execute. */
 export interface FoundPlugin {
@@ -41,6 +43,28 @@ export function findPlugin(type: string, pluginDirs: readonly string[]): FoundPl
     `cannot find CNI plugin ${type} in ${pluginDirs.join(':') || 'no plugin folder'}${unusable}; install it or correct type`,
     { plugin: type, path: pluginDirs.join(':') },
   );
+}
+
+/** Looks up the plugin of a configuration and, so that nothing unsafe is run through it, the plugins that it runs itself.
+ *  Those are its own to report when they are absent: their `type` may be no file at all (cilium-ipam).
+ *  @throws as findPlugin */
+export function findPluginOf(conf: PluginConf, pluginDirs: readonly string[]): FoundPlugin {
+  const found = findPlugin(conf.type, pluginDirs);
+  for (const type of delegatesOf(conf)) {
+    try {
+      findPlugin(type, pluginDirs);
+    } catch (error) {
+      if (!(error instanceof PveCniError && error.code === 'CNI_PLUGIN_MISSING')) throw error;
+    }
+  }
+  return found;
+}
+
+/** `ipam.type` and `delegate.type`, and theirs. */
+function delegatesOf(conf: Record<string, unknown>): string[] {
+  return [conf.ipam, conf.delegate].filter(isObject).flatMap((inner) => {
+    return [...(typeof inner.type === 'string' && inner.type !== '' ? [inner.type] : []), ...delegatesOf(inner)];
+  });
 }
 
 /** Follows a path as the kernel does, and refuses it when anything on the way can be changed by others than root. */

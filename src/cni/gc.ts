@@ -13,7 +13,7 @@ export function createNetworkVerbs(
 ): Pick<CniRuntime, 'status' | 'gc'> {
   const run = (verb: 'STATUS' | 'GC', plugin: PluginConf, conflist: { name: string; cniVersion: string }, more: object) => ({
     verb,
-    type: plugin.type,
+    plugin,
     env: networkEnv(verb, options.pluginDirs),
     stdin: JSON.stringify({ ...networkConf(plugin, conflist), ...more }),
     network: conflist.name,

@@ -1,8 +1,8 @@
-import type { CniResult, CniVerb, CniVersion } from '../model/cni.ts';
+import type { CniResult, CniVerb, CniVersion, PluginConf } from '../model/cni.ts';
 import { failure, PveCniError } from '../model/errors.ts';
 import { judge, parseOutput } from './answer.ts';
 import { execute } from './execute.ts';
-import { findPlugin } from './find-plugin.ts';
+import { findPluginOf } from './find-plugin.ts';
 import { isObject } from './json.ts';
 import { redactOutput } from './redact.ts';
 import { parseResult } from './result.ts';
@@ -16,20 +16,21 @@ interface Target {
 
 export interface PluginRun extends Target {
   verb: CniVerb;
-  type: string;
+  plugin: PluginConf;
   env: Record<string, string>;
   stdin: string;
 }
 
 /** Finds a plugin, runs it once, as a span, and gives what it printed. @throws CNIError */
 export async function runPlugin(options: RuntimeOptions, run: PluginRun, { signal, pluginTimeoutMs }: CallOptions = {}): Promise<Buffer> {
-  const { verb, type, env, stdin } = run;
+  const { verb, plugin, env, stdin } = run;
+  const { type } = plugin;
   const target = targetOf(run);
   const timeoutMs = pluginTimeoutMs ?? options.pluginTimeoutMs;
   return options.trace(
     `plugin:${type}:${verb}`,
     async () => {
-      const { path } = findPlugin(type, options.pluginDirs);
+      const { path } = findPluginOf(plugin, options.pluginDirs);
       // asked inside the span, so that the plugin's own spans become its children
       const traceparent = options.traceparent();
       const outcome = await execute({ path, env: traceparent ? { ...env, TRACEPARENT: traceparent } : env, stdin, timeoutMs, signal });
@@ -53,8 +54,8 @@ async function runForJson<T>(
   const value = parseOutput(stdout);
   const result = isObject(value) ? read(value) : { invalid: stdout.length === 0 ? 'nothing was printed' : 'it is not one JSON object' };
   if (!(typeof result === 'object' && result !== null && 'invalid' in result)) return result;
-  throw failure('CNI_RESULT_INVALID', `CNI plugin ${run.type} gave no valid answer to ${run.verb}: ${result.invalid}`, {
-    plugin: run.type,
+  throw failure('CNI_RESULT_INVALID', `CNI plugin ${run.plugin.type} gave no valid answer to ${run.verb}: ${result.invalid}`, {
+    plugin: run.plugin.type,
     verb: run.verb,
     ...targetOf(run),
     stdout: redactOutput(stdout.subarray(0, 16_384).toString()),

@@ -14,7 +14,11 @@ export function createVersions(options: RuntimeOptions): Pick<CniRuntime, 'versi
     const cached = known.get(type);
     if (cached?.identity === identity) return [...cached.versions];
     const stdin = JSON.stringify({ cniVersion: cniVersions.at(-1) });
-    const versions = await runForVersions(options, { verb: 'VERSION', type, env: networkEnv('VERSION', options.pluginDirs), stdin }, call);
+    const versions = await runForVersions(
+      options,
+      { verb: 'VERSION', plugin: { type }, env: networkEnv('VERSION', options.pluginDirs), stdin },
+      call,
+    );
     known.set(type, { identity, versions });
     return [...versions];
   };
