@@ -18,7 +18,7 @@ const allowed: Record<string, readonly string[]> = {
   cilium: ['model', 'core', 'host'],
   proxmox: ['model', 'core', 'host'],
   dns: ['model', 'core', 'host'],
-  config: ['model', 'core', 'host', 'networks'],
+  config: ['model', 'core', 'host', 'networks', 'cni'],
   observe: ['model', 'host'],
   manager: ['model', 'core', 'host', 'state', 'cni', 'networks', 'datapath', 'policy', 'cilium', 'proxmox', 'dns', 'config', 'observe'],
   http: ['model', 'manager', 'observe'],
