@@ -1,5 +1,5 @@
 import { statfsSync } from 'node:fs';
-import type { CniAttachment, CniResult, CniVerb, PluginConf } from '../model/cni.ts';
+import type { CniAttachment, CniErrorObject, CniResult, CniVerb, PluginConf } from '../model/cni.ts';
 import { asPveCniError, type ErrorContext, errorRecord, failure, type PveCniError } from '../model/errors.ts';
 import type { ResultCache } from './cache.ts';
 import { findPluginOf } from './find-plugin.ts';
@@ -63,15 +63,15 @@ export function createChain(options: RuntimeOptions, cache: ResultCache): Pick<C
     async add(attachment, call = {}) {
       checkAttachment(attachment, true);
       // refused before the first plugin runs, so that there is nothing to undo
-      for (const plugin of attachment.conflist.plugins) findPluginOf(plugin, options.pluginDirs);
+      const found = attachment.conflist.plugins.map((plugin) => ({ plugin, path: findPluginOf(plugin, options.pluginDirs).path }));
       if (call.signal?.aborted) throw cancelled('ADD', attachment);
       // from here on a DEL must follow, even one of a service that was killed in between: gc finds this file
       await cache.write(attachment, null);
-      const { cniVersion, plugins } = attachment.conflist;
+      const { cniVersion } = attachment.conflist;
       let result: CniResult | null = null;
       try {
-        for (const plugin of plugins) {
-          result = await runForResult(options, runOf('ADD', plugin, attachment, result), cniVersion, call);
+        for (const { plugin, path } of found) {
+          result = await runForResult(options, { ...runOf('ADD', plugin, attachment, result), path }, cniVersion, call);
         }
         if (!result) throw failure('CNI_CONFIG_INVALID', `network ${attachment.conflist.name} has no plugins`);
         await cache.write(attachment, result);
@@ -113,11 +113,11 @@ export function createChain(options: RuntimeOptions, cache: ResultCache): Pick<C
 /** Whether a DEL that failed has nothing left to do. */
 function isDoneAnyway({ code, context }: PveCniError, netns: string): boolean {
   if (code !== 'CNI_PLUGIN_FAILED') return false;
-  const cniError = context.cniError as { code: number; msg: string };
+  const cniError = context.cniError as CniErrorObject;
   // code 3: "the runtime does not need to perform any container network cleanup" (CNI 1.1 section 5)
   if (cniError.code === 3) return true;
   // the reference plugin sbr opens the namespace '' and reports just that; its rules were in the namespace and went with it
-  return netns === '' && cniError.msg === 'no such file or directory' && !cniError['details' as never];
+  return netns === '' && cniError.msg === 'no such file or directory' && !cniError.details;
 }
 
 /** A path that is gone, or where only the file of a former pin is left, is no namespace: plugins accept '' and not these. */

@@ -3,9 +3,9 @@ import { failure } from '../model/errors.ts';
 export type JsonObject = Record<string, unknown>;
 
 /** bytes of a configuration file */
-export const maxJsonBytes = 256 * 1024;
+const maxJsonBytes = 256 * 1024;
 /** objects and arrays inside each other */
-export const maxJsonDepth = 32;
+const maxJsonDepth = 32;
 /** keys that reach an object's prototype when somebody merges or assigns them */
 const refusedKeys = new Set(['__proto__', 'constructor', 'prototype']);
 

@@ -17,6 +17,8 @@ interface Target {
 export interface PluginRun extends Target {
   verb: CniVerb;
   plugin: PluginConf;
+  /** where it was found a moment ago; looked up when absent */
+  path?: string;
   env: Record<string, string>;
   stdin: string;
 }
@@ -30,7 +32,7 @@ export async function runPlugin(options: RuntimeOptions, run: PluginRun, { signa
   return options.trace(
     `plugin:${type}:${verb}`,
     async () => {
-      const { path } = findPluginOf(plugin, options.pluginDirs);
+      const path = run.path ?? findPluginOf(plugin, options.pluginDirs).path;
       // asked inside the span, so that the plugin's own spans become its children
       const traceparent = options.traceparent();
       const outcome = await execute({ path, env: traceparent ? { ...env, TRACEPARENT: traceparent } : env, stdin, timeoutMs, signal });
