@@ -9,17 +9,19 @@ export async function showWaiting<T>(context: Context, { vmid }: { vmid?: number
   if (context.json) return work();
   const begin = Date.now();
   let said = '';
+  let done = false;
   const timer = setInterval(async () => {
     const running = await runningOperation(context, vmid).catch(() => null);
     const what = running
       ? `${running.kind}${running.vmid === null ? '' : ` of container ${running.vmid}`} (operation ${running.id})`
       : 'the service';
-    if (what !== said) context.note(`waiting for ${what}, ${duration(Date.now() - begin)} so far`);
+    if (what !== said && !done) context.note(`waiting for ${what}, ${duration(Date.now() - begin)} so far`);
     said = what;
   }, everyMs);
   try {
     return await work();
   } finally {
+    done = true;
     clearInterval(timer);
   }
 }

@@ -1,0 +1,353 @@
+import assert from 'node:assert/strict';
+import { execFileSync, spawn } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { build } from 'esbuild';
+import type { ErrorCode } from '../../src/model/error-codes.ts';
+import { failure } from '../../src/model/errors.ts';
+import { skip } from '../support/skip.ts';
+import { container, fixedManager, network, operation } from './fixed-manager.ts';
+import { startServer, type TestServer } from './server.ts';
+
+const esc = '\u001b';
+
+interface Ended {
+  code: number | null;
+  out: string;
+  err: string;
+}
+
+describe('the command', () => {
+  let running: TestServer;
+  let folder: string;
+  let bundle: string;
+  // changed by tests, put back after each
+  let changes: Parameters<typeof fixedManager>[1] = {};
+  const calls: Parameters<typeof fixedManager>[0] = [];
+
+  before(async () => {
+    folder = await mkdtemp(join(tmpdir(), 'pve-cni-cli-'));
+    bundle = join(folder, 'pve-cni.mjs');
+    const banner = "import { createRequire } from 'node:module'; const require = createRequire(import.meta.url);";
+    await build({
+      entryPoints: ['src/cli.ts'],
+      outfile: bundle,
+      bundle: true,
+      platform: 'node',
+      format: 'esm',
+      target: 'node20',
+      banner: { js: banner },
+      define: { __VERSION__: '"1.2.3"' },
+    });
+    const manager = new Proxy(fixedManager([]), {
+      get: (_target, method: string) => fixedManager(calls, changes)[method as 'status'],
+    });
+    running = await startServer({ manager });
+  });
+  after(async () => {
+    await running.close();
+    await rm(folder, { recursive: true });
+  });
+  beforeEach(() => {
+    changes = {};
+    calls.length = 0;
+  });
+
+  const run = (argv: string[], env: Record<string, string> = {}, onErr: (text: string) => void = () => {}) =>
+    new Promise<Ended>((resolve, reject) => {
+      const child = spawn(process.execPath, [bundle, ...argv], {
+        env: { PATH: process.env.PATH, LANG: 'C.UTF-8', PVE_CNI_SOCKET: running.socketPath, ...env },
+      });
+      let out = '';
+      let err = '';
+      child.stdout.setEncoding('utf8').on('data', (chunk: string) => {
+        out += chunk;
+      });
+      child.stderr.setEncoding('utf8').on('data', (chunk: string) => {
+        err += chunk;
+        onErr(chunk);
+      });
+      child.on('error', reject).on('close', (code) => resolve({ code, out, err }));
+    });
+
+  const root = { door: 'cli', user: 'root' };
+  const attached = { interface: { name: 'eth1', network: 'lan', address: ['10.20.0.50'], defaultRoute: true }, onFailure: 'start' };
+  /** Each command: what it asks the manager, and what a person reads. */
+  const commands: { argv: string[]; asked: unknown[]; reads: RegExp }[] = [
+    { argv: ['status'], asked: ['status'], reads: /1 managed, 1 running/ },
+    { argv: ['doctor'], asked: ['doctor'], reads: /ok +plugins/ },
+    { argv: ['gc', '--dry-run'], asked: ['gc', { dryRun: true }, root], reads: /would go.*\/run\/netns\/ct102/ },
+    { argv: ['gc'], asked: ['gc', { dryRun: false }, root], reads: /removed.*\/run\/netns\/ct102/ },
+    { argv: ['config', 'check'], asked: ['checkConfiguration'], reads: /No configuration files yet/ },
+    { argv: ['network', 'list'], asked: ['networks'], reads: /web +bridge +ready +cnibr-web +10\.20\.0\.0\/24/ },
+    { argv: ['network', 'show', 'web'], asked: ['network', 'web'], reads: /1 of 253/ },
+    { argv: ['network', 'show', 'web', '--conflist'], asked: ['conflist', 'web', undefined], reads: /"cniVersion": "1\.1\.0"/ },
+    {
+      argv: ['network', 'show', 'web', '--conflist', '--container', '101', '--interface', 'eth0'],
+      asked: ['conflist', 'web', { vmid: 101, ifname: 'eth0' }],
+      reads: /"bridge"/,
+    },
+    { argv: ['network', 'check', 'web'], asked: ['checkNetwork', 'web'], reads: /as it was made/ },
+    { argv: ['container', 'list'], asked: ['containers'], reads: /101 +running +eth0 +web +attached +10\.20\.0\.10/ },
+    { argv: ['container', 'show', '101'], asked: ['container', 101], reads: /\/run\/netns\/ct101/ },
+    {
+      argv: ['container', 'attach', '101', 'eth1=lan', '--address', '10.20.0.50', '--default-route', '--on-failure', 'start'],
+      asked: ['attach', 101, attached, root],
+      reads: /operation op-1/,
+    },
+    { argv: ['container', 'detach', '101', 'eth1'], asked: ['detach', 101, 'eth1', root], reads: /operation op-1/ },
+    { argv: ['container', 'check', '101', '--repair'], asked: ['checkContainer', 101, { repair: true }, root], reads: /ok +eth0/ },
+    { argv: ['address', 'list', '--network', 'web'], asked: ['addresses', { network: 'web' }], reads: /10\.20\.0\.10 +web +101/ },
+    {
+      argv: ['operation', 'list', '--container', '101', '--limit', '5'],
+      asked: ['operations', { vmid: 101, limit: 5 }],
+      reads: /op-1.*attach.*200 ms/,
+    },
+    { argv: ['operation', 'show', 'op-1'], asked: ['operation', 'op-1'], reads: /root through lxc-hook/ },
+  ];
+
+  for (const { argv, asked, reads } of commands)
+    it(`${argv.join(' ')}: asks the service, and shows a table to people and JSON to machines`, async () => {
+      const [shown, json] = [await run(argv), await run([...argv, '--json'])];
+      assert.deepEqual([shown.code, shown.err], [0, '']);
+      assert.match(shown.out, reads);
+      assert.ok(!shown.out.includes(esc), 'no colours without a terminal');
+      assert.deepEqual([json.code, typeof JSON.parse(json.out)], [0, 'object']);
+      assert.deepEqual(calls, [asked, asked]);
+    });
+
+  it('shows the trace as a tree with bars on one time axis', async () => {
+    const { out } = await run(['operation', 'show', 'op-1', '--trace']);
+    assert.match(out, /^attach +200 ms {2}█+$/m);
+    assert.match(out, /^└─ step:add +160 ms {2} +█+$/m);
+    assert.match(out, /^ {3}├─ plugin:bridge:ADD +100 ms {2} +█+$/m);
+    assert.match(out, /^ {3}└─ plugin:tuning:ADD +45 ms {2} +█+\n +exit 1$/m);
+    const ascii = await run(['operation', 'show', 'op-1', '--trace'], { LANG: 'C' });
+    assert.match(ascii.out, /^ {3}`- plugin:tuning:ADD +45 ms {2} +#+$/m);
+  });
+
+  it('uses colours when they are asked for, and never with NO_COLOR', async () => {
+    assert.ok((await run(['container', 'list'], { FORCE_COLOR: '1' })).out.includes(`${esc}[32mattached`));
+    assert.ok(!(await run(['container', 'list'], { FORCE_COLOR: '1', NO_COLOR: '1' })).out.includes(esc));
+  });
+
+  for (const [argv, says] of [
+    [['container', 'list'], /Attach one: pve-cni container attach 101 eth0=web/],
+    [['network', 'list'], /Write networks\/NAME\.yaml/],
+    [['address', 'list'], /pve-cni container attach/],
+    [['operation', 'list'], /No operations/],
+    [['gc'], /Nothing is left over/],
+  ] as const)
+    it(`${argv.join(' ')} says what to do next when there is nothing`, async () => {
+      const none = async () => [];
+      changes = { containers: none, networks: none, addresses: none, operations: none, gc: async () => ({ dryRun: false, leaks: [] }) };
+      const { code, out } = await run([...argv]);
+      assert.equal(code, 0);
+      assert.match(out, says);
+    });
+
+  for (const [code, exit] of [
+    ['NETWORK_UNKNOWN', 3],
+    ['CNI_PLUGIN_FAILED', 4],
+    ['IPAM_POOL_EXHAUSTED', 5],
+    ['NETNS_SHARED', 6],
+    ['OPERATION_TIMEOUT', 7],
+    ['CONTAINER_NOT_RUNNING', 8],
+  ] satisfies [ErrorCode, number][])
+    it(`ends with ${exit} on ${code}, with message, cure and code on stderr`, async () => {
+      changes = { status: () => Promise.reject(failure(code, 'cannot do it')) };
+      const ended = await run(['status']);
+      assert.deepEqual([ended.code, ended.out], [exit, '']);
+      assert.match(ended.err, new RegExp(`^pve-cni: cannot do it\n  cure: .+\n  code: ${code}\n$`));
+    });
+
+  it('ends with 1 when a check, the doctor or the configuration found something', async () => {
+    const bad = { ok: false, results: [{ what: 'eth0', ok: false, message: 'it is down', error: null }] };
+    changes = {
+      checkContainer: async () => bad,
+      checkNetwork: async () => bad,
+      checkConfiguration: async () => bad,
+      doctor: async () => ({ ok: false, checks: [{ name: 'plugins', state: 'bad', message: 'missing', cure: 'install them' }] }),
+    };
+    for (const argv of [
+      ['container', 'check', '101'],
+      ['network', 'check', 'web'],
+      ['config', 'check'],
+    ]) {
+      const ended = await run(argv);
+      assert.equal(ended.code, 1);
+      assert.match(ended.out, /failed +eth0 +it is down/);
+    }
+    const ended = await run(['doctor']);
+    assert.equal(ended.code, 1);
+    assert.match(ended.out, /plugins: install them/);
+  });
+
+  it('ends with 7 and says so when the service is absent', async () => {
+    const ended = await run(['status', '--socket', join(folder, 'none.sock')]);
+    assert.equal(ended.code, 7);
+    assert.match(ended.err, /no socket.*\n.*systemctl status.*\n.*SERVICE_UNAVAILABLE/);
+  });
+
+  for (const argv of [
+    ['stauts'],
+    ['network'],
+    ['container', 'show'],
+    ['status', '--wide'],
+    ['operation', 'list', '--limit', '0'],
+    ['network', 'show', 'web', '--container', '101'],
+    ['container', 'attach', '101', 'eth0'],
+    ['container', 'attach', '101', 'eth0=web', '--on-failure', 'ignore'],
+  ])
+    it(`ends with 2 on the wrong command line: ${argv.join(' ')}`, async () => {
+      const ended = await run(argv);
+      assert.deepEqual([ended.code, ended.out], [2, '']);
+      assert.notEqual(ended.err, '');
+      assert.deepEqual(calls, []);
+    });
+
+  for (const vmid of ['101;reboot', '-1', '1e3', '0x65', '../101', '101/../102'])
+    it(`A4 vmid ${vmid} on the command line: refused, nothing asked`, async () => {
+      assert.equal((await run(['container', 'show', '--', vmid])).code, 2);
+      assert.deepEqual(calls, []);
+    });
+
+  for (const name of ['../x', 'a/b', 'web?x=1', 'x'.repeat(300), 'wеb'])
+    it(`A3 network name ${name.slice(0, 20)} on the command line: refused, nothing asked`, async () => {
+      assert.equal((await run(['network', 'show', name])).code, 2);
+      assert.deepEqual(calls, []);
+    });
+
+  it('A5 shell characters in a value: sent as they are and refused by the service, nothing run', async () => {
+    const ended = await run(['container', 'attach', '101', 'eth0=web', '--address', `$(touch ${join(folder, 'run')})`]);
+    assert.equal(ended.code, 3);
+    assert.match(ended.err, /must be an IPv4 or IPv6 address/);
+    assert.equal(existsSync(join(folder, 'run')), false);
+  });
+
+  it('A7 escape sequences in names and messages: not on the terminal, escaped in JSON', async () => {
+    const evil = '\u001b]0;owned\u0007\u009b31mred\u202e';
+    changes = {
+      operations: async () => [{ ...operation, message: `${evil}\nforged row` }],
+      container: async () => ({ ...container, problem: { class: 'CNIError', code: 'X', message: evil, retryable: false, context: {} } }),
+      networks: async () => [{ ...network, file: evil }],
+      status: () => Promise.reject(failure('CNI_PLUGIN_FAILED', evil)),
+    };
+    const all = ['operation list', 'container show 101', 'network list', 'status', 'operation list --json', 'container show 101 --json'];
+    for (const line of all) {
+      const { out, err } = await run(line.split(' '));
+      assert.doesNotMatch(out + err, /(?![\n\t])\p{Cc}|\u202e/u, line);
+    }
+    const { out } = await run(['operation', 'list', '--json']);
+    assert.equal(JSON.parse(out)[0].message, `${evil}\nforged row`, 'JSON loses nothing');
+    assert.doesNotMatch((await run(['operation', 'list'])).out, /^forged row/m);
+  });
+
+  it('says after 2 s what is waited for, on stderr', async () => {
+    let release = () => {};
+    const noted = new Promise<void>((resolve) => {
+      release = resolve;
+    });
+    changes = {
+      gc: async () => {
+        await noted;
+        return { dryRun: false, leaks: [] };
+      },
+      operations: async () => [{ ...operation, id: 'op-7', kind: 'gc', vmid: null, end: null }],
+    };
+    const { code, err } = await run(['gc'], {}, release);
+    assert.equal(code, 0);
+    assert.match(err, /^waiting for gc \(operation op-7\), 2\.\d+ s so far\n$/);
+  });
+
+  it('has help with examples on every command, and a version', async () => {
+    assert.equal((await run(['--version'])).out, '1.2.3\n');
+    for (const line of [
+      '',
+      'status',
+      'doctor',
+      'gc',
+      'config',
+      'config check',
+      'network',
+      'network list',
+      'network show',
+      'network check',
+      'container',
+      'container list',
+      'container show',
+      'container attach',
+      'container detach',
+      'container check',
+      'address',
+      'address list',
+      'operation',
+      'operation list',
+      'operation show',
+      'completion',
+    ]) {
+      const { code, out } = await run([...line.split(' ').filter(Boolean), '--help']);
+      assert.equal(code, 0, line);
+      assert.match(out, /Examples:\n {2}(pve-cni|source)/, line);
+    }
+  });
+
+  for (const [words, offers] of [
+    [[''], ['status', 'doctor', 'gc', 'config', 'network', 'container', 'address', 'operation', 'completion']],
+    [['container', 'a'], ['attach']],
+    [['gc', '--d'], ['--dry-run']],
+    [['network', 'show', ''], ['web']],
+    [['container', 'show', '1'], ['101']],
+    [['container', 'detach', '101', ''], ['eth0']],
+    [['container', 'attach', '101', ''], ['eth1=web']],
+    [
+      ['container', 'attach', '101', 'eth1=web', '--on-failure', ''],
+      ['refuse', 'start'],
+    ],
+    [['address', 'list', '--network', 'w'], ['web']],
+    [['operation', 'show', ''], ['op-1']],
+    [
+      ['completion', ''],
+      ['bash', 'zsh'],
+    ],
+  ] as const)
+    it(`completes ${JSON.stringify(words.join(' '))} to ${offers.join(' ')}`, async () => {
+      const { code, out } = await run(['__complete', 'zsh', ...words]);
+      assert.deepEqual([code, out.split('\n').filter(Boolean)], [0, [...offers]]);
+    });
+
+  it('completes without the service what needs no service', async () => {
+    const env = { PVE_CNI_SOCKET: join(folder, 'none.sock') };
+    assert.deepEqual(await run(['__complete', 'zsh', 'network', 's'], env), { code: 0, out: 'show\n', err: '' });
+    assert.deepEqual(await run(['__complete', 'zsh', 'network', 'show', ''], env), { code: 0, out: '', err: '' });
+  });
+
+  it('completes in a real bash, behind the = too', async () => {
+    const { out } = await run(['completion', 'bash']);
+    execFileSync('bash', ['-n'], { input: out });
+    const probe = (words: string[]) => {
+      const script = `pve-cni() { "$NODE" "$BUNDLE" "$@"; }\n${out}\nCOMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); _pve_cni; printf '%s\\n' "\${COMPREPLY[@]}"`;
+      return new Promise<string>((resolve) => {
+        const env = { PATH: process.env.PATH, NODE: process.execPath, BUNDLE: bundle, PVE_CNI_SOCKET: running.socketPath };
+        const child = spawn('bash', ['-c', script, 'bash', ...words], { env });
+        let text = '';
+        child.stdout.on('data', (chunk) => {
+          text += chunk;
+        });
+        child.on('close', () => resolve(text.trim()));
+      });
+    };
+    assert.equal(await probe(['pve-cni', 'network', 'show', 'w']), 'web');
+    assert.equal(await probe(['pve-cni', 'container', 'attach', '101', 'eth1', '=', 'w']), 'web');
+    assert.equal(await probe(['pve-cni', 'container', 'attach', '101', 'eth1', '=']), 'web');
+  });
+
+  it('has a zsh completion that zsh parses', async function () {
+    const { out } = await run(['completion', 'zsh']);
+    assert.match(out, /^#compdef pve-cni\n/);
+    if (!existsSync('/usr/bin/zsh')) skip(this, 'zsh is not installed');
+    execFileSync('zsh', ['-n'], { input: out });
+  });
+});
