@@ -39,7 +39,7 @@ interface Place {
 }
 
 /** Walks the words through commander's tree of commands. */
-export function placeOf(program: Command, typed: readonly string[]): Place {
+function placeOf(program: Command, typed: readonly string[]): Place {
   const current = typed.at(-1) ?? '';
   let command = program;
   let open: Option | undefined; // an option whose value comes next
