@@ -1,12 +1,22 @@
-import type { LeakView } from '../model/api.ts';
-
 /** What gc compares: what should be, and everything of ours that was found. */
 export interface Findings {
   /** false: nothing may be concluded from what is not configured */
   configurationAvailable: boolean;
-  configured: { vmids: ReadonlySet<number>; interfaces: ReadonlySet<string>; networks: ReadonlySet<string>; bridges: ReadonlySet<string> };
-  /** containerId/ifname of journal rows and debts, networks they use, and where their namespaces are pinned */
-  recorded: { attachments: ReadonlySet<string>; networks: ReadonlySet<string>; pins: ReadonlySet<string>; vmids: ReadonlySet<number> };
+  configured: {
+    vmids: ReadonlySet<number>;
+    /** what an interface may hold: `vmid/ifname/network` → 'auto' or the fixed addresses */
+    addresses: ReadonlyMap<string, 'auto' | readonly string[]>;
+    natNetworks: ReadonlySet<string>;
+    bridges: ReadonlySet<string>;
+  };
+  /** journal rows and debts: `containerId/ifname`, networks, pins, vmids, and `network/address` that are in use */
+  recorded: {
+    attachments: ReadonlySet<string>;
+    networks: ReadonlySet<string>;
+    pins: ReadonlySet<string>;
+    vmids: ReadonlySet<number>;
+    addresses: ReadonlySet<string>;
+  };
   found: {
     cache: readonly { containerId: string; ifname: string; network: string; file: string; vmid: number | null }[];
     pins: readonly string[];
@@ -18,37 +28,40 @@ export interface Findings {
   };
 }
 
-export type Leak = Pick<LeakView, 'kind' | 'what' | 'why' | 'vmid' | 'network'>;
+/** A thing of ours that nothing accounts for. */
+export interface Leak {
+  kind: 'cache' | 'pin' | 'bridge' | 'nft-rule' | 'address' | 'marker';
+  what: string;
+  why: string;
+  vmid: number | null;
+  network: string | null;
+}
 
-/** Things of ours that nothing accounts for. */
 export function findLeaks({ configurationAvailable, configured, recorded, found }: Findings): Leak[] {
+  const none = { vmid: null, network: null };
   const leaks: Leak[] = [];
   for (const { containerId, ifname, network, file, vmid } of found.cache)
     if (!recorded.attachments.has(`${containerId}/${ifname}`))
       leaks.push({ kind: 'cache', what: file, why: `no journal row knows attachment ${containerId}/${ifname}`, vmid, network });
   for (const path of found.pins)
-    if (!recorded.pins.has(path))
-      leaks.push({ kind: 'pin', what: path, why: 'no life and no debt needs this namespace', vmid: null, network: null });
+    if (!recorded.pins.has(path)) leaks.push({ ...none, kind: 'pin', what: path, why: 'no life and no debt needs this namespace' });
   if (!configurationAvailable) return leaks;
 
   for (const { name, network } of found.bridges)
     if (!configured.bridges.has(name) && !recorded.networks.has(network))
-      leaks.push({ kind: 'bridge', what: name, why: `network "${network}" is not configured any more`, vmid: null, network });
+      leaks.push({ ...none, kind: 'bridge', what: name, why: `network "${network}" does not use it any more`, network });
   for (const network of found.natRules)
-    if (!configured.networks.has(network))
-      leaks.push({ kind: 'nft-rule', what: network, why: `network "${network}" masquerades no more`, vmid: null, network });
-  for (const { network, address, vmid, ifname, state } of found.addresses)
-    if (state === 'reserved' && !configured.interfaces.has(interfaceKey(vmid, ifname, network)))
-      leaks.push({
-        kind: 'address',
-        what: address,
-        why: `interface ${ifname} of container ${vmid} is not configured on network "${network}"`,
-        vmid,
-        network,
-      });
+    if (!configured.natNetworks.has(network) && !recorded.networks.has(network))
+      leaks.push({ ...none, kind: 'nft-rule', what: network, why: `network "${network}" masquerades no more`, network });
+  for (const { network, address, vmid, ifname, state } of found.addresses) {
+    const wanted = configured.addresses.get(interfaceKey(vmid, ifname, network));
+    if (state === 'kept' || wanted === 'auto' || wanted?.includes(address) || recorded.addresses.has(`${network}/${address}`)) continue;
+    const why = `interface ${ifname} of container ${vmid} is not to have it on network "${network}"`;
+    leaks.push({ kind: 'address', what: address, why, vmid, network });
+  }
   for (const vmid of found.markers)
     if (!configured.vmids.has(vmid) && !recorded.vmids.has(vmid))
-      leaks.push({ kind: 'marker', what: `managed/${vmid}`, why: `container ${vmid} is not managed any more`, vmid, network: null });
+      leaks.push({ ...none, kind: 'marker', what: `managed/${vmid}`, why: `container ${vmid} is not managed any more`, vmid });
   return leaks;
 }
 

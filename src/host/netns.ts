@@ -17,6 +17,8 @@ export interface Netns {
   unpin(path: string): Promise<void>;
   /** Inode of the pinned namespace in the form of /proc/PID/ns/net, null when nothing is pinned there. */
   inode(path: string): Promise<string | null>;
+  /** Where this process pinned a namespace that still is there; null when nowhere. */
+  pinnedAt(inode: string): Promise<string | null>;
   /** Names below a folder at which a namespace is pinned. */
   list(folder: string): Promise<string[]>;
   /** Makes the folder a shared mount of its own, as `ip netns` does: done later it would hide pins made before. */
@@ -24,6 +26,11 @@ export interface Netns {
 }
 
 export function createNetns(run: Run): Netns {
+  const pins = new Map<string, string>();
+  const remember = async (path: string) => {
+    const inode = await nsfsInode(path);
+    if (inode !== null) pins.set(inode, path);
+  };
   const bind = async (from: string, to: string) => {
     await unpin(to);
     await mkdir(dirname(to), { recursive: true });
@@ -44,16 +51,24 @@ export function createNetns(run: Run): Netns {
         if (!(await isAlive(init))) throw gone(init);
         throw failure('NETNS_PIN_FAILED', `cannot pin the network namespace of process ${init.pid} at ${path}`, { path }, error);
       }
-      if (await isAlive(init)) return;
+      if (await isAlive(init)) return remember(path);
       await unpin(path);
       throw gone(init);
     },
     async move(from, to) {
       await bind(from, to);
       await unpin(from);
+      await remember(to);
     },
     unpin,
     inode: nsfsInode,
+    async pinnedAt(inode) {
+      const path = pins.get(inode);
+      if (path === undefined) return null;
+      if ((await nsfsInode(path)) === inode) return path;
+      pins.delete(inode);
+      return null;
+    },
     async list(folder) {
       const names = await readdir(folder).catch(() => []);
       const pinned = await Promise.all(names.map(async (name) => ((await nsfsInode(`${folder}/${name}`)) === null ? null : name)));
@@ -61,6 +76,7 @@ export function createNetns(run: Run): Netns {
     },
     async prepareFolder(folder) {
       await mkdir(folder, { recursive: true, mode: 0o755 });
+      for (const name of await readdir(folder)) await remember(`${folder}/${name}`);
       const mounts = await readFile('/proc/self/mountinfo', 'utf8');
       if (mounts.split('\n').some((line) => line.split(' ')[4] === folder)) return;
       await run(['mount', '--bind', folder, folder]);

@@ -21,11 +21,6 @@ export async function isAlive(init: Init): Promise<boolean> {
   return (await startTimeOf(init.pid)) === init.startTime;
 }
 
-/** Inode of a process' network namespace; null when it is gone. Only good for telling namespaces apart while both live. */
-export async function netnsInodeOf(pid: number | 'self'): Promise<string | null> {
-  return readlink(`/proc/${pid}/ns/net`).catch(() => null);
-}
-
 /** The LXC container that a process belongs to, by its cgroup: `/lxc.payload.NAME` (LXC) or `/lxc/VMID` (Proxmox). The
  *  leftmost match counts: what a container nests below its own cgroup says nothing. null: none, or not a vmid. */
 export async function containerOf(pid: number): Promise<number | null> {
@@ -71,4 +66,15 @@ export async function bootId(): Promise<string> {
 
 function readProc(path: string): Promise<string | null> {
   return readFile(path, 'utf8').catch(() => null);
+}
+
+/** Whether a path such as /proc/PID/fd/N leads to a network namespace. */
+export async function isNetns(path: string): Promise<boolean> {
+  return (await readlink(path).catch(() => '')).startsWith('net:[');
+}
+
+/** `net:[4026531840]`: which namespace of a kind a process is in; null when it is gone. Inode numbers are reused: they
+ *  only tell namespaces apart while both live. */
+export async function namespaceOf(pid: number | 'self', kind: 'mnt' | 'net'): Promise<string | null> {
+  return readlink(`/proc/${pid}/ns/${kind}`).catch(() => null);
 }

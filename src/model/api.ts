@@ -175,7 +175,7 @@ export const statusView = z
 export type StatusView = z.output<typeof statusView>;
 
 /** A thing that should not be there, and why; `gc` removes it, `gc --dry-run` shows it. */
-export const leakKinds = ['attachment', 'debt', 'cache', 'pin', 'bridge', 'nft-rule', 'masquerade', 'address', 'marker', 'life'] as const;
+export const leakKinds = ['cache', 'pin', 'bridge', 'nft-rule', 'address', 'marker'] as const;
 export const leakView = z
   .object({
     kind: z.enum(leakKinds),

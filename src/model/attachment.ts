@@ -24,8 +24,6 @@ export interface Life {
   initStartTime: string;
   /** where the namespace is pinned; '' once it is not */
   netnsPath: string;
-  /** until when (epoch ms) a start in progress is left alone by the reconcile */
-  startingUntil: number;
 }
 
 /** The journal's unit: an interface of a container on a network, in one life. Written before the first plugin runs. */

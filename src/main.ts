@@ -1,0 +1,151 @@
+import { hostname } from 'node:os';
+import { createCniRuntime } from './cni/create-runtime.ts';
+import { createConfiguration } from './config/create.ts';
+import { loadNodeConfig } from './config/node-config.ts';
+import { createDatapath } from './datapath/datapath.ts';
+import { createHost } from './host/host.ts';
+import { createMetricsServer } from './http/metrics-server.ts';
+import { createHttpServer } from './http/server.ts';
+import { createManager } from './manager/create-manager.ts';
+import { pools } from './manager/views.ts';
+import { asPveCniError } from './model/errors.ts';
+import { version } from './model/version.ts';
+import { killAt } from './observe/fault.ts';
+import { createLogger } from './observe/logger.ts';
+import { createMetrics } from './observe/metrics.ts';
+import { createOtlpExporter } from './observe/otlp.ts';
+import { createTrace, now, traceparent } from './observe/tracing.ts';
+import { openStore } from './state/open-store.ts';
+import { createReservations } from './state/reservations.ts';
+
+/** The only place that builds everything: the service from its start to its end. */
+
+/** How long operations in progress may go on when the service is told to stop; systemd's own limit is longer. */
+const graceMs = 50_000;
+
+const usage = `pve-cnid ${version}: gives LXC containers CNI networks
+
+Usage: pve-cnid [--config FILE]
+
+  --config FILE   configuration of this node (default /etc/pve-cni/pve-cnid.yaml)
+  --version       print the version
+  --help          print this
+
+With systemd socket activation the socket is taken over from it, else RUNDIR/pve-cni.sock is made.
+SIGHUP reads the configuration again; SIGTERM lets operations in progress end, then stops.
+`;
+
+async function main(argv: readonly string[]): Promise<void> {
+  const file = commandLine(argv);
+  if (file === null) return;
+  const settings = loadNodeConfig(file);
+  const log = createLogger({ level: settings.log.level });
+  const trace = createTrace(killAt(process.env.PVE_CNI_TEST_KILL_AT));
+  const node = hostname();
+
+  const store = openStore({ file: `${settings.stateDir}/state.db` });
+  const host = createHost({ trace, runDir: settings.runDir, lxcPath: settings.lxcPath });
+  const configuration = createConfiguration({
+    root: settings.root,
+    store: store.configuration,
+    log: (message, facts) => log.warn(facts, message),
+  });
+  const reservations = createReservations({ root: settings.root, store, clock: now, writable: () => configuration.current.writable, node });
+  const metrics = createMetrics({
+    version,
+    source: () => ({
+      attachments: store.attachments.list(),
+      addresses: store.addresses.list(),
+      pools: pools({ store, configuration }),
+      debts: store.debts.list().length,
+      problems: configuration.current.problems,
+    }),
+  });
+  const exporter = settings.tracing && createOtlpExporter({ endpoint: settings.tracing.otlp, version, node });
+  const manager = createManager({
+    node,
+    version,
+    settings,
+    bootId: process.env.PVE_CNI_TEST_BOOT_ID ?? (await host.bootId()),
+    host,
+    store,
+    configuration,
+    reservations,
+    datapath: createDatapath(host),
+    runtime: createCniRuntime({
+      pluginDirs: settings.pluginDirs,
+      cacheDir: settings.cniCacheDir,
+      pluginTimeoutMs: settings.timeouts.pluginSeconds * 1000,
+      trace,
+      traceparent,
+    }),
+    trace,
+    clock: now,
+    log,
+    onOperation: (operation) => {
+      metrics.observeOperation(operation);
+      exporter?.export(operation);
+    },
+  });
+  configuration.onChange(({ snapshot }) => metrics.observeProblems(snapshot.problems));
+
+  let ready = false;
+  const server = createHttpServer({ manager, metrics: metrics.render, ready: () => ready, log, version });
+  const metricsServer = settings.metrics && createMetricsServer({ listen: settings.metrics.listen, metrics: metrics.render });
+  await server.listen(activatedSocket() ?? { path: `${settings.runDir}/pve-cni.sock` });
+  await metricsServer?.start();
+  await manager.start();
+  ready = true;
+  log.info({ version, node, root: settings.root }, 'ready');
+
+  const stop = once(async (signal: string) => {
+    log.info({ signal }, 'stopping');
+    await Promise.all([server.stop(graceMs), manager.stop(graceMs), metricsServer?.stop()]);
+    await exporter?.stop();
+    store.close();
+    log.info({}, 'stopped');
+  });
+  for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => void stop(signal));
+  process.on(
+    'SIGHUP',
+    () => void manager.reload({ door: 'service', user: 'root' }).catch((error) => log.error({ err: error }, 'reload failed')),
+  );
+}
+
+/** The file to use; null when the question was answered by printing. */
+function commandLine(argv: readonly string[]): string | null {
+  const [option, value, ...rest] = argv;
+  if (option === undefined) return '/etc/pve-cni/pve-cnid.yaml';
+  if (option === '--config' && value !== undefined && rest.length === 0) return value;
+  if (option === '--version' || option === '--help') {
+    process.stdout.write(option === '--version' ? `${version}\n` : usage);
+    return null;
+  }
+  process.stderr.write(usage);
+  process.exitCode = 2;
+  return null;
+}
+
+/** The socket that systemd made and passes as descriptor 3: sd_listen_fds(3). */
+function activatedSocket(): { fd: number } | null {
+  const { LISTEN_PID, LISTEN_FDS } = process.env;
+  return Number(LISTEN_PID) === process.pid && Number(LISTEN_FDS) >= 1 ? { fd: 3 } : null;
+}
+
+function once(work: (signal: string) => Promise<void>): (signal: string) => Promise<void> {
+  let started: Promise<void> | null = null;
+  return (signal) => {
+    started ??= work(signal).catch((error) => {
+      process.stderr.write(`pve-cnid: cannot stop cleanly: ${error}\n`);
+      process.exitCode = 1;
+    });
+    return started;
+  };
+}
+
+main(process.argv.slice(2)).catch((thrown) => {
+  const error = asPveCniError(thrown);
+  process.stderr.write(`pve-cnid: ${error.message} (${error.code})\n`);
+  if (error.code === 'INTERNAL') process.stderr.write(`${error.cause instanceof Error ? error.cause.stack : ''}\n`);
+  process.exit(1);
+});

@@ -1,0 +1,28 @@
+import { interfaceKey } from '../core/leaks.ts';
+import type { ContainerConfig } from '../model/container.ts';
+import { asPveCniError, type PveCniError } from '../model/errors.ts';
+import { addressesFor, networkOf } from './attach.ts';
+import type { Dependencies } from './dependencies.ts';
+
+/** What every configured interface may hold: `vmid/ifname/network` → 'auto' or its fixed addresses. */
+export function addressesWanted(containers: ReadonlyMap<number, ContainerConfig>): Map<string, 'auto' | readonly string[]> {
+  return new Map(
+    [...containers.values()].flatMap(({ vmid, interfaces }) =>
+      interfaces.map(({ name, network, address }) => [interfaceKey(vmid, name, network), address] as const),
+    ),
+  );
+}
+
+/** Reserves what a container's interfaces are to have: when they are configured, not at the first start. Nothing is
+ *  reserved for one that is there already. Returns why some could not be. */
+export async function reserveAll(deps: Dependencies, { vmid, interfaces }: ContainerConfig): Promise<PveCniError[]> {
+  const errors: PveCniError[] = [];
+  for (const wanted of interfaces) {
+    try {
+      await addressesFor(deps, vmid, wanted, networkOf(deps, wanted, vmid));
+    } catch (thrown) {
+      errors.push(asPveCniError(thrown));
+    }
+  }
+  return errors;
+}

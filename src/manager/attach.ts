@@ -1,0 +1,140 @@
+import { createHash } from 'node:crypto';
+import { chooseMac } from '../core/ids.ts';
+import { defaultRouteInterface, routeLines } from '../core/routes.ts';
+import type { Attachment, Life } from '../model/attachment.ts';
+import type { CniAttachment, CniResult, Conflist } from '../model/cni.ts';
+import type { ContainerInterface } from '../model/container.ts';
+import { asPveCniError, errorRecord, failure } from '../model/errors.ts';
+import type { Network } from '../model/network.ts';
+import { kindOf } from '../networks/networks.ts';
+import type { Dependencies } from './dependencies.ts';
+import { detach } from './detach.ts';
+
+export const sha256 = (text: string) => createHash('sha256').update(text).digest('hex');
+
+/** The network that an interface is to join. @throws ConfigurationError NETWORK_UNKNOWN */
+export function networkOf({ configuration }: Dependencies, wanted: ContainerInterface, vmid: number): Network {
+  const network = configuration.current.networks.get(wanted.network);
+  if (network) return network;
+  throw failure(
+    'NETWORK_UNKNOWN',
+    `cannot attach ${wanted.name} of container ${vmid}: there is no network "${wanted.network}"; see pve-cni network list`,
+    {
+      vmid,
+      ifname: wanted.name,
+      network: wanted.network,
+    },
+  );
+}
+
+/** The interface's addresses from our store (reserved now if they are not yet), or what it is fixed to. @throws IPAMError */
+export async function addressesFor(deps: Dependencies, vmid: number, wanted: ContainerInterface, network: Network): Promise<string[]> {
+  const subnets = kindOf(network).subnets?.(network) ?? [];
+  if (subnets.length === 0) return wanted.address === 'auto' ? [] : [...wanted.address];
+  return deps.reservations.reserve(network.name, subnets, { vmid, ifname: wanted.name, wanted: wanted.address });
+}
+
+/** What is run for an interface. */
+export function render(
+  { configuration }: Dependencies,
+  vmid: number,
+  wanted: ContainerInterface,
+  network: Network,
+  addresses: readonly string[],
+): { conflist: Conflist; capabilityArgs: Record<string, unknown>; mac: string; defaultRoute: boolean } {
+  const interfaces = configuration.current.containers.get(vmid)?.interfaces ?? [wanted];
+  const defaultRoute = defaultRouteInterface(interfaces) === wanted.name;
+  const mac = chooseMac(vmid, wanted.name, '', sha256);
+  return { ...kindOf(network).render(network, wanted, { addresses, mac, defaultRoute }), mac, defaultRoute };
+}
+
+/** Everything that can be refused before anything runs: the network, its plugins, an address. @throws PveCniError */
+export async function validateInterface(deps: Dependencies, vmid: number, wanted: ContainerInterface): Promise<void> {
+  const network = networkOf(deps, wanted, vmid);
+  const { conflist } = render(deps, vmid, wanted, network, await addressesFor(deps, vmid, wanted, network));
+  const [first] = await deps.runtime.validate(conflist);
+  if (first) throw first;
+}
+
+/** Makes the bridge of a network what it should be. */
+export async function prepareNetwork(deps: Dependencies, network: Network, deep = false): Promise<boolean> {
+  const spec = kindOf(network).bridge?.(network);
+  return spec ? deps.trace('step:prepare', () => deps.datapath.apply(spec, { deep }), { network: network.name }) : false;
+}
+
+/** Attaches one interface: the intent is durable before the first plugin runs, the result before this returns. On a
+ *  failure what was done is undone, or recorded as a debt. @throws PveCniError */
+export async function attach(deps: Dependencies, life: Life, wanted: ContainerInterface, signal: AbortSignal): Promise<Attachment> {
+  const { store, runtime, trace, clock } = deps;
+  const network = networkOf(deps, wanted, life.vmid);
+  const addresses = await trace('step:reserve', () => addressesFor(deps, life.vmid, wanted, network));
+  const { conflist, capabilityArgs, mac, defaultRoute } = render(deps, life.vmid, wanted, network, addresses);
+  await prepareNetwork(deps, network);
+  signal.throwIfAborted();
+
+  const request: CniAttachment = {
+    conflist,
+    containerId: life.containerId,
+    netns: life.netnsPath,
+    ifname: wanted.name,
+    // PVE_VMID lets a lost journal be rebuilt from the plugins' cache
+    args: { IgnoreUnknown: '1', PVE_VMID: String(life.vmid) },
+    capabilityArgs,
+  };
+  const intent: Attachment = {
+    vmid: life.vmid,
+    ifname: wanted.name,
+    network: network.name,
+    phase: 'adding',
+    containerId: life.containerId,
+    bootId: life.bootId,
+    request,
+    result: null,
+    addresses,
+    mac,
+    hostInterface: '',
+    error: null,
+    since: clock(),
+  };
+  return trace(
+    'step:attach',
+    async () => {
+      await trace('journal:intent', async () => store.attachments.put(intent));
+      try {
+        const result = await runtime.add(request, { signal });
+        const lines = routeLines(wanted.name, result, defaultRoute);
+        if (lines.length > 0) await trace('step:routes', () => deps.host.ip.batch(lines, life.netnsPath));
+        const attached: Attachment = { ...intent, phase: 'attached', result, since: clock(), ...factsOf(result, wanted.name, intent) };
+        await trace('journal:attached', async () => store.attachments.put(attached));
+        return attached;
+      } catch (thrown) {
+        await undo(deps, intent, thrown);
+        throw thrown;
+      }
+    },
+    { vmid: life.vmid, ifname: wanted.name, network: network.name },
+  );
+}
+
+/** The runtime has undone its chain already when its error says so; anything else is undone here. */
+async function undo(deps: Dependencies, intent: Attachment, thrown: unknown): Promise<void> {
+  const error = asPveCniError(thrown);
+  deps.log.warn({ vmid: intent.vmid, ifname: intent.ifname, network: intent.network, error: errorRecord(error) }, 'attach failed; undone');
+  if (error.name === 'CNIError' && error.context.undone !== false) deps.store.attachments.remove(intent.vmid, intent.ifname);
+  else await detach(deps, intent, { timeoutMs: deps.settings.timeouts.stopSeconds * 1000 });
+}
+
+/** What people ask for, out of a plugin's result. */
+function factsOf(result: CniResult, ifname: string, intent: Attachment): Pick<Attachment, 'addresses' | 'mac' | 'hostInterface'> {
+  const index = result.interfaces.findIndex((one) => one.name === ifname && one.sandbox);
+  const addresses = result.ips
+    .filter((ip) => ip.interface === undefined || index < 0 || ip.interface === index)
+    .map((ip) => ip.address.split('/')[0] ?? '');
+  // the host's end of the pair: bridge lists bridge, host end, container end, in this order
+  const hostEnds = result.interfaces.filter((one) => !one.sandbox).map((one) => one.name);
+  return {
+    addresses: addresses.length > 0 ? addresses : intent.addresses,
+    mac: result.interfaces[index]?.mac ?? intent.mac,
+    hostInterface: hostEnds.at(-1) ?? '',
+  };
+}

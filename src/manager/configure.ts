@@ -1,0 +1,124 @@
+import type { ContainerFile, ContainerInterface } from '../model/container.ts';
+import { failure } from '../model/errors.ts';
+import type { Requester } from '../model/operation.ts';
+import { addressesFor, networkOf, validateInterface } from './attach.ts';
+import type { Dependencies } from './dependencies.ts';
+import { writeMarkers } from './markers.ts';
+import type { OperationContext, Operations } from './operations.ts';
+import { settle } from './settle.ts';
+
+export interface AttachWish {
+  interface: ContainerInterface;
+  onFailure?: 'refuse' | 'start' | undefined;
+}
+
+/** Adds an interface to a container's file, and attaches it when the container runs. Refused before anything is written
+ *  when it cannot work; taken back when a running container cannot be attached. */
+export async function attachInterface(
+  deps: Dependencies,
+  operations: Operations,
+  vmid: number,
+  wish: AttachWish,
+  requester: Requester,
+): Promise<string> {
+  const { configuration } = deps;
+  return operations.run(changeRequest(deps, vmid, requester, wish.interface.network), async (context) => {
+    await configuration.refresh(vmid);
+    const file = configuration.current.containers.get(vmid);
+    const name = wish.interface.name;
+    if (file?.interfaces.some((one) => one.name === name))
+      throw failure(
+        'INTERFACE_EXISTS',
+        `cannot add ${name} to container ${vmid}: it has an interface of that name; detach it first or choose another`,
+        { vmid, ifname: name },
+      );
+    if (wish.interface.defaultRoute && file?.interfaces.some((one) => one.defaultRoute))
+      throw failure('CONFIG_INVALID', `cannot give ${name} of container ${vmid} the default route: another interface has it`, {
+        vmid,
+        ifname: name,
+        field: 'defaultRoute',
+      });
+    const network = networkOf(deps, wish.interface, vmid);
+    const before = await configuration.readContainer(vmid);
+    try {
+      await validateInterface(deps, vmid, wish.interface);
+      await addressesFor(deps, vmid, wish.interface, network);
+      await write(deps, vmid, {
+        interfaces: [...(file?.interfaces ?? []), wish.interface],
+        onFailure: wish.onFailure ?? file?.onFailure ?? 'refuse',
+      });
+    } catch (error) {
+      await deps.reservations.releaseFor(vmid, name).catch(() => {});
+      throw error;
+    }
+    const settled = await settle(deps, vmid, context, {
+      allOrNothing: false,
+      detachTimeoutMs: deps.settings.timeouts.pluginSeconds * 1000,
+    });
+    const [error] = settled.errors;
+    if (error) {
+      await write(deps, vmid, file ?? null);
+      await deps.reservations.releaseFor(vmid, name).catch(() => {});
+      throw error;
+    }
+    return done(
+      deps,
+      vmid,
+      context,
+      before,
+      `${name} of container ${vmid} joins network "${network.name}" ${settled.running ? 'now' : 'at its next start'}`,
+    );
+  });
+}
+
+/** Removes an interface from a container's file, and detaches it when the container runs. */
+export async function detachInterface(
+  deps: Dependencies,
+  operations: Operations,
+  vmid: number,
+  ifname: string,
+  requester: Requester,
+): Promise<string> {
+  const { configuration, reservations } = deps;
+  return operations.run(changeRequest(deps, vmid, requester), async (context) => {
+    await configuration.refresh(vmid);
+    const file = configuration.current.containers.get(vmid);
+    if (!file) throw failure('CONTAINER_UNKNOWN', `container ${vmid} is not managed by pve-cni`, { vmid });
+    if (!file.interfaces.some((one) => one.name === ifname))
+      throw failure('INTERFACE_UNKNOWN', `container ${vmid} has no interface ${ifname}; see pve-cni container show ${vmid}`, {
+        vmid,
+        ifname,
+      });
+    const before = await configuration.readContainer(vmid);
+    const interfaces = file.interfaces.filter((one) => one.name !== ifname);
+    await write(deps, vmid, interfaces.length > 0 ? { ...file, interfaces } : null);
+    const settled = await settle(deps, vmid, context, {
+      allOrNothing: false,
+      detachTimeoutMs: deps.settings.timeouts.pluginSeconds * 1000,
+    });
+    await reservations.releaseFor(vmid, ifname);
+    return done(deps, vmid, context, before, `${ifname} of container ${vmid} is detached${settled.running ? '' : ' (it is not running)'}`);
+  });
+}
+
+async function write(deps: Dependencies, vmid: number, file: ContainerFile | null): Promise<void> {
+  await deps.configuration.writeContainer(vmid, file && { interfaces: file.interfaces, onFailure: file.onFailure });
+  await writeMarkers(deps, deps.configuration.current);
+}
+
+async function done(deps: Dependencies, vmid: number, context: OperationContext, before: string | null, message: string): Promise<string> {
+  context.changed(before, await deps.configuration.readContainer(vmid));
+  context.say(message);
+  return context.id;
+}
+
+function changeRequest({ settings }: Dependencies, vmid: number, requester: Requester, network?: string) {
+  return {
+    kind: 'configure' as const,
+    vmid,
+    requester,
+    priority: 5,
+    timeoutMs: settings.timeouts.operationSeconds * 1000,
+    ...(network && { network }),
+  };
+}

@@ -1,0 +1,255 @@
+import type { CheckView } from '../model/api.ts';
+import type { ContainerInterface } from '../model/container.ts';
+import { asPveCniError, errorRecord, failure } from '../model/errors.ts';
+import type { Requester } from '../model/operation.ts';
+import { kindOf } from '../networks/networks.ts';
+import { networkOf, render } from './attach.ts';
+import { attachInterface, detachInterface } from './configure.ts';
+import type { Dependencies } from './dependencies.ts';
+import { examine } from './doctor.ts';
+import { answerHook } from './hooks.ts';
+import type { Manager } from './manager.ts';
+import { writeMarkers } from './markers.ts';
+import { createOperations } from './operations.ts';
+import { rebuildJournal } from './rebuild.ts';
+import { createReconciler } from './reconcile.ts';
+import { settle } from './settle.ts';
+import { addressViews, containerView, debtView, networkView, operationView } from './views.ts';
+
+export interface RunningManager extends Manager {
+  /** Brings journal, files and kernel together, then keeps them so. Resolves when the doors may be opened. */
+  start(): Promise<void>;
+  /** Lets nothing new in, lets what runs end (this long at most), then stops. */
+  stop(graceMs: number): Promise<void>;
+}
+
+export function createManager(deps: Dependencies): RunningManager {
+  const { store, configuration, host, settings, log, clock } = deps;
+  const operations = createOperations(deps);
+  const reconciler = createReconciler(deps, operations);
+  const notices: string[] = [];
+  const startedAt = clock();
+  const timers: NodeJS.Timeout[] = [];
+  let reaping = false;
+
+  async function start(): Promise<void> {
+    await host.netns.prepareFolder(settings.netnsDir);
+    await configuration.refresh();
+    await writeMarkers(deps, configuration.current);
+    closeInterrupted();
+    if (store.rebuilt) {
+      const found = await rebuildJournal(deps);
+      notices.push(
+        `the state was rebuilt (${store.rebuilt.reason}; set aside as ${store.rebuilt.setAside}): ${found} attachments found, the audit log begins anew`,
+      );
+      log.warn({ ...store.rebuilt, found }, 'the state was lost and is rebuilt');
+    }
+    for (const finding of await deps.reservations.load()) log.warn({ finding }, 'an address reservation was put right');
+    configuration.onChange(({ files, snapshot }) => {
+      log.info({ files }, 'the configuration changed');
+      // the guard must know of a container before its first start
+      void writeMarkers(deps, snapshot).then(
+        () => reconciler.reconcile(),
+        (error) => log.error({ err: error }, 'cannot write the markers'),
+      );
+    });
+    configuration.start();
+    void reconciler.reconcile();
+    timers.push(setInterval(() => void reconciler.reconcile(), settings.reconcileSeconds * 1000));
+    timers.push(setInterval(() => void reap(), settings.livenessSeconds * 1000));
+  }
+
+  async function reap(): Promise<void> {
+    if (reaping) return;
+    reaping = true;
+    await reconciler.reapDead().catch((error) => log.error({ err: error }, 'cannot look for ended containers'));
+    reaping = false;
+  }
+
+  /** What was running when the service died is closed as interrupted: every operation has an end. */
+  function closeInterrupted(): void {
+    for (const operation of store.operations.open()) {
+      const message = `${operation.message || operation.kind}: the service ended in the middle; what was begun is settled by the reconcile`;
+      store.operations.end({ ...operation, end: clock(), outcome: 'interrupted', message });
+    }
+  }
+
+  async function changed(vmid: number, operation: string) {
+    const message = store.operations.get(operation)?.message ?? '';
+    const container = await containerView(deps, reconciler, vmid).catch(() => ({
+      vmid,
+      running: false,
+      initPid: null,
+      containerId: null,
+      netnsPath: '',
+      onFailure: 'refuse' as const,
+      file: '',
+      interfaces: [],
+      problem: null,
+      lastRefusal: null,
+    }));
+    return { container, operation, message };
+  }
+
+  return {
+    start,
+    async stop(graceMs) {
+      for (const timer of timers) clearInterval(timer);
+      await configuration.stop();
+      operations.close();
+      await operations.drain(graceMs);
+      await reconciler.idle();
+    },
+    hook: (phase, request, requester, signal) => answerHook(deps, operations, phase, request, requester, signal),
+    async status() {
+      const { available, writable, problems, containers, networks } = configuration.current;
+      const lives = store.lives.list();
+      return {
+        version: deps.version,
+        node: deps.node,
+        bootId: deps.bootId,
+        uptimeSeconds: Math.round((clock() - startedAt) / 1000),
+        root: { path: settings.root, available, writable },
+        containers: {
+          managed: containers.size,
+          running: lives.length,
+          degraded: new Set(store.attachments.list().flatMap(({ vmid, phase }) => (phase === 'degraded' ? [vmid] : []))).size,
+        },
+        networks: networks.size,
+        operationsRunning: operations.pending(),
+        debts: store.debts.list().map(debtView),
+        problems: problems.map(({ file, lastGoodServes, error }) => ({ file, lastGoodServes, error: errorRecord(error) })),
+        notices,
+        lastReconcile: reconciler.last === null ? null : new Date(reconciler.last).toISOString(),
+      };
+    },
+    networks: () => Promise.all([...configuration.current.networks.values()].map((network) => networkView(deps, reconciler, network))),
+    network: async (name) => networkView(deps, reconciler, networkNamed(name)),
+    async conflist(name, target) {
+      const network = networkNamed(name);
+      const configured = target && configuration.current.containers.get(target.vmid)?.interfaces.find((one) => one.name === target.ifname);
+      if (target && !configured)
+        throw failure(
+          'INTERFACE_UNKNOWN',
+          `container ${target.vmid} has no interface ${target.ifname}; see pve-cni container show ${target.vmid}`,
+          target,
+        );
+      const wanted: ContainerInterface = configured ?? { name: 'eth0', network: name, address: 'auto' };
+      const recorded = target && store.attachments.get(target.vmid, target.ifname);
+      if (recorded) return recorded.request.conflist;
+      const addresses = target ? store.addresses.list({ vmid: target.vmid, network: name }).map((row) => row.address) : [];
+      return render(deps, target?.vmid ?? 0, wanted, network, addresses).conflist;
+    },
+    async checkNetwork(name) {
+      const network = networkNamed(name);
+      return checks({
+        'what it needs on this node': async () => {
+          const spec = kindOf(network).bridge?.(network);
+          const differs = spec ? await deps.datapath.inspect(spec) : null;
+          if (differs !== null)
+            throw failure(
+              'INTERFACE_CONFLICT',
+              `bridge ${spec?.name} of network "${name}" is not as it should be: ${differs}; the reconcile repairs it`,
+              { network: name },
+            );
+        },
+        'its plugins': async () => {
+          const { conflist } = render(deps, 0, { name: 'eth0', network: name, address: 'auto' }, network, []);
+          const [error] = await deps.runtime.validate(conflist);
+          if (error) throw error;
+        },
+        'STATUS of its plugins': async () => {
+          const { conflist } = render(deps, 0, { name: 'eth0', network: name, address: 'auto' }, network, []);
+          await deps.runtime.status(conflist);
+        },
+      });
+    },
+    async containers() {
+      const vmids = new Set([...configuration.current.containers.keys(), ...store.attachments.list().map(({ vmid }) => vmid)]);
+      const inits = await host.findInits();
+      return Promise.all([...vmids].sort((one, other) => one - other).map((vmid) => containerView(deps, reconciler, vmid, inits)));
+    },
+    container: (vmid) => containerView(deps, reconciler, vmid),
+    attach: async (vmid, wish, requester) => changed(vmid, await attachInterface(deps, operations, vmid, wish, requester)),
+    detach: async (vmid, ifname, requester) => changed(vmid, await detachInterface(deps, operations, vmid, ifname, requester)),
+    checkContainer: (vmid, options, requester) => checkContainer(vmid, options, requester),
+    addresses: async ({ network }) => addressViews(deps, network),
+    operations: async (filter) =>
+      store.operations.list({ limit: filter.limit, ...(filter.vmid !== undefined && { vmid: filter.vmid }) }).map(operationView),
+    async operation(id) {
+      const operation = store.operations.get(id);
+      if (!operation) throw failure('OPERATION_UNKNOWN', `there is no operation ${id}; see pve-cni operation list`, { operation: id });
+      return operationView(operation);
+    },
+    doctor: () => examine(deps, reconciler),
+    gc: (options, requester) => reconciler.collect({ ...options, requester }),
+    async checkConfiguration() {
+      const { problems, networks, containers } = await configuration.refresh();
+      const bad = problems.map(({ file, error }) => ({ what: file, ok: false, message: error.message, error: errorRecord(error) }));
+      const files = new Set(problems.map(({ file }) => file));
+      const names = [...[...networks.values()].map(({ file }) => file), ...[...containers.keys()].map((vmid) => `containers/${vmid}.yaml`)];
+      const good = names.filter((file) => !files.has(file)).map((what) => ({ what, ok: true, message: 'good', error: null }));
+      return { ok: bad.length === 0, results: [...bad, ...good] };
+    },
+    async reload() {
+      await configuration.refresh();
+      await writeMarkers(deps, configuration.current);
+      await reconciler.reconcile();
+      return this.status();
+    },
+  };
+
+  function networkNamed(name: string) {
+    return networkOf(deps, { name: 'eth0', network: name, address: 'auto' }, 0);
+  }
+
+  async function checkContainer(vmid: number, { repair }: { repair: boolean }, requester: Requester): Promise<CheckView> {
+    const view = await containerView(deps, reconciler, vmid);
+    if (!view.running) throw failure('CONTAINER_NOT_RUNNING', `cannot check container ${vmid}: it is not running`, { vmid });
+    const timeoutMs = settings.timeouts.operationSeconds * 1000;
+    return operations.run({ kind: 'check', vmid, requester, priority: 5, timeoutMs }, async (context) => {
+      const verdict = await checks(
+        Object.fromEntries(store.attachments.list({ vmid }).map(({ ifname }) => [ifname, () => checkOne(vmid, ifname, context.signal)])),
+      );
+      const failed = verdict.results.filter((one) => !one.ok);
+      context.say(
+        failed.length === 0 ? `container ${vmid} is as it should be` : `container ${vmid}: ${failed.map((one) => one.message).join('; ')}`,
+      );
+      if (failed.length === 0 || !repair) return verdict;
+      const renew = new Map(failed.map(({ what, message }) => [what, message] as const));
+      const settled = await settle(deps, vmid, context, { allOrNothing: false, detachTimeoutMs: timeoutMs, deep: true, renew });
+      if (settled.errors[0]) throw settled.errors[0];
+      return checks(
+        Object.fromEntries(store.attachments.list({ vmid }).map(({ ifname }) => [ifname, () => checkOne(vmid, ifname, context.signal)])),
+      );
+    });
+  }
+
+  /** CHECK of one interface; the journal keeps what it said. */
+  async function checkOne(vmid: number, ifname: string, signal: AbortSignal): Promise<void> {
+    const attachment = store.attachments.get(vmid, ifname);
+    if (!attachment) return;
+    try {
+      await deps.runtime.check(attachment.request, { signal });
+    } catch (thrown) {
+      store.attachments.put({ ...attachment, phase: 'degraded', error: errorRecord(asPveCniError(thrown)) });
+      throw thrown;
+    }
+    if (attachment.phase === 'degraded') store.attachments.put({ ...attachment, phase: 'attached', error: null });
+  }
+}
+
+/** Runs each look and keeps going: all that is wrong is said at once. */
+async function checks(looks: Record<string, () => Promise<void>>): Promise<CheckView> {
+  const results: CheckView['results'] = [];
+  for (const [what, look] of Object.entries(looks)) {
+    try {
+      await look();
+      results.push({ what, ok: true, message: 'as it should be', error: null });
+    } catch (thrown) {
+      const error = asPveCniError(thrown);
+      results.push({ what, ok: false, message: error.message, error: errorRecord(error) });
+    }
+  }
+  return { ok: results.every(({ ok }) => ok), results };
+}

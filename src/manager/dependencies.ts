@@ -1,0 +1,36 @@
+import type { CniRuntime } from '../cni/runtime.ts';
+import type { Configuration } from '../config/configuration.ts';
+import type { Datapath } from '../datapath/datapath.ts';
+import type { Host } from '../host/host.ts';
+import type { Operation, Trace } from '../model/operation.ts';
+import type { NodeConfig } from '../model/settings.ts';
+import type { Reservations } from '../state/reservations.ts';
+import type { Store } from '../state/store.ts';
+
+/** What the manager is made of; main.ts puts it together, tests may too. */
+export interface Dependencies {
+  /** name of this node: part of every containerId */
+  node: string;
+  version: string;
+  settings: NodeConfig;
+  bootId: string;
+  host: Host;
+  store: Store;
+  configuration: Configuration;
+  runtime: CniRuntime;
+  reservations: Reservations;
+  datapath: Datapath;
+  trace: Trace;
+  /** epoch ms */
+  clock: () => number;
+  log: Log;
+  /** told of every ended operation: metrics and trace export */
+  onOperation: (operation: Operation) => void;
+}
+
+/** What of pino the manager uses. */
+export interface Log {
+  info(facts: object, message: string): void;
+  warn(facts: object, message: string): void;
+  error(facts: object, message: string): void;
+}

@@ -1,0 +1,95 @@
+import { nextTryAfterMs } from '../core/debts.ts';
+import type { Attachment, Debt } from '../model/attachment.ts';
+import type { CniAttachment } from '../model/cni.ts';
+import { asPveCniError, errorRecord } from '../model/errors.ts';
+import type { Dependencies } from './dependencies.ts';
+
+export interface DetachOptions {
+  /** for the whole chain; then it is a debt */
+  timeoutMs: number;
+  /** a path at which LXC still holds the namespace open, where the pin is gone */
+  netnsHint?: string | undefined;
+}
+
+/** Detaches one interface. Never throws for what a plugin does: what could not be undone becomes a debt, durable in the
+ *  same commit that ends the attachment. Returns whether it is done. */
+export async function detach(deps: Dependencies, attachment: Attachment, options: DetachOptions): Promise<boolean> {
+  const { store, runtime, trace, clock, log } = deps;
+  const { vmid, ifname, network, containerId, result } = attachment;
+  return trace(
+    'step:detach',
+    async () => {
+      await trace('journal:removing', async () => store.attachments.put({ ...attachment, phase: 'removing', since: clock() }));
+      const request = await reachable(deps, attachment.request, options.netnsHint);
+      // a dead container's pinned namespace must not go on answering ARP while its plugins take their time
+      if (request.netns) await trace('step:down', () => setDown(deps, request));
+      try {
+        await runtime.del(request, { signal: AbortSignal.timeout(options.timeoutMs), pluginTimeoutMs: options.timeoutMs });
+        await trace('journal:absent', async () => store.attachments.remove(vmid, ifname));
+        return true;
+      } catch (thrown) {
+        const reason = errorRecord(asPveCniError(thrown));
+        log.warn({ vmid, ifname, network, containerId, reason }, 'clean-up failed; it is a debt now');
+        store.transaction(() => {
+          store.debts.add({
+            vmid,
+            ifname,
+            network,
+            containerId,
+            request,
+            result,
+            reason,
+            attempts: 1,
+            since: clock(),
+            nextTryAt: clock() + nextTryAfterMs(1),
+          });
+          store.attachments.remove(vmid, ifname);
+        });
+        return false;
+      }
+    },
+    { vmid, ifname, network },
+  );
+}
+
+/** Tries an undone clean-up again. Returns whether it is done now. */
+export async function payDebt(deps: Dependencies, debt: Debt): Promise<boolean> {
+  const { store, runtime, trace, clock, settings, host } = deps;
+  return trace(
+    'step:debt',
+    async () => {
+      const timeoutMs = settings.timeouts.pluginSeconds * 1000;
+      try {
+        await runtime.del(await reachable(deps, debt.request), { signal: AbortSignal.timeout(timeoutMs), pluginTimeoutMs: timeoutMs });
+      } catch (thrown) {
+        const attempts = debt.attempts + 1;
+        store.debts.put({ ...debt, attempts, reason: errorRecord(asPveCniError(thrown)), nextTryAt: clock() + nextTryAfterMs(attempts) });
+        return false;
+      }
+      store.debts.remove(debt.id);
+      const pin = debtPin(deps, debt.containerId);
+      if (!store.debts.list().some((other) => other.containerId === debt.containerId)) await host.netns.unpin(pin);
+      return true;
+    },
+    { vmid: debt.vmid, ifname: debt.ifname, network: debt.network },
+  );
+}
+
+/** Where the namespace of a life that has debts is kept once `ctVMID` names another, or nothing. */
+export function debtPin({ settings }: Dependencies, containerId: string): string {
+  return `${settings.runDir}/netns/${containerId}`;
+}
+
+/** The request with a namespace that can be entered, or with none: a plugin is never given a path that leads nowhere. */
+async function reachable({ host }: Dependencies, request: CniAttachment, hint?: string): Promise<CniAttachment> {
+  if (request.netns && (await host.netns.inode(request.netns)) !== null) return request;
+  if (hint && (await host.isNetns(hint))) return { ...request, netns: hint };
+  return { ...request, netns: '' };
+}
+
+async function setDown({ host, log }: Dependencies, { netns, ifname }: CniAttachment): Promise<void> {
+  await host.ip.batch([`link set dev ${ifname} down`], netns).catch((error) => {
+    // a chain that failed early never made the link
+    log.info({ netns, ifname, error: asPveCniError(error).message }, 'link is not there to be set down');
+  });
+}

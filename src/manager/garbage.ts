@@ -1,0 +1,107 @@
+import { findLeaks, type Leak } from '../core/leaks.ts';
+import type { LeakView } from '../model/api.ts';
+import { asPveCniError, errorRecord } from '../model/errors.ts';
+import { kindOf } from '../networks/networks.ts';
+import { addressesWanted } from './addresses.ts';
+import type { Dependencies } from './dependencies.ts';
+import { debtPin, payDebt } from './detach.ts';
+import { listMarkers, removeMarker } from './markers.ts';
+
+/** Compares configuration, journal, plugins' cache and kernel. */
+export async function inspectGarbage(deps: Dependencies): Promise<Leak[]> {
+  const { host, store, runtime, configuration, datapath, settings } = deps;
+  // what was found first, what is recorded last: a thing that was recorded meanwhile is no leak
+  const [{ entries }, netnsNames, debtPins, bridges, natRules, markers] = await Promise.all([
+    runtime.cached(),
+    host.netns.list(settings.netnsDir),
+    host.netns.list(`${settings.runDir}/netns`),
+    datapath.bridges(),
+    datapath.masqueradedNetworks(),
+    listMarkers(deps),
+  ]);
+  const addresses = store.addresses.list();
+  const { networks, containers, available, problems } = configuration.current;
+  const [attachments, debts, lives] = [store.attachments.list(), store.debts.list(), store.lives.list()];
+  const rows = [...attachments, ...debts];
+  const bridged = [...networks.values()].flatMap((network) => kindOf(network).bridge?.(network) ?? []);
+  return findLeaks({
+    // an object whose file is broken counts as configured: nothing is concluded from what cannot be read
+    configurationAvailable:
+      available && !problems.some(({ lastGoodServes, file }) => !lastGoodServes && /^(networks|containers)\//.test(file)),
+    configured: {
+      vmids: new Set(containers.keys()),
+      addresses: addressesWanted(containers),
+      natNetworks: new Set(bridged.filter(({ masquerade }) => masquerade.length > 0).map(({ network }) => network)),
+      bridges: new Set(bridged.map(({ name }) => name)),
+    },
+    recorded: {
+      attachments: new Set(rows.map(({ containerId, ifname }) => `${containerId}/${ifname}`)),
+      networks: new Set(rows.map(({ network }) => network)),
+      pins: new Set([...lives.map(({ netnsPath }) => netnsPath), ...debts.map(({ containerId }) => debtPin(deps, containerId))]),
+      vmids: new Set([...rows.map(({ vmid }) => vmid), ...lives.map(({ vmid }) => vmid)]),
+      addresses: new Set(attachments.flatMap(({ network, addresses: held }) => held.map((address) => `${network}/${address}`))),
+    },
+    found: {
+      cache: entries
+        .filter(({ args }) => isOurs(args))
+        .map(({ containerId, ifname, conflist, file, args }) => ({
+          containerId,
+          ifname,
+          network: conflist.name,
+          file,
+          vmid: vmidOf(args),
+        })),
+      pins: [
+        ...netnsNames.filter((name) => /^ct[1-9]\d{2,8}$/.test(name)).map((name) => `${settings.netnsDir}/${name}`),
+        ...debtPins.map((name) => `${settings.runDir}/netns/${name}`),
+      ],
+      bridges,
+      natRules,
+      addresses,
+      markers,
+    },
+  });
+}
+
+/** Removes one leak, if it still is one, and says how it went. */
+export async function removeLeak(deps: Dependencies, leak: Leak): Promise<LeakView> {
+  try {
+    await deps.trace(`leak:${leak.kind}`, () => removers[leak.kind](deps, leak));
+    deps.log.info({ ...leak }, 'removed what nothing accounts for');
+    return { ...leak, removed: true, error: null };
+  } catch (thrown) {
+    const error = errorRecord(asPveCniError(thrown));
+    deps.log.warn({ ...leak, error }, 'cannot remove a leak');
+    return { ...leak, removed: false, error };
+  }
+}
+
+const removers: Record<Leak['kind'], (deps: Dependencies, leak: Leak) => Promise<unknown>> = {
+  async cache({ runtime, host, settings, store }, { what }) {
+    const entry = (await runtime.cached()).entries.find(({ file }) => file === what);
+    if (!entry || store.attachments.list().some((row) => row.containerId === entry.containerId)) return;
+    const netns =
+      (await host.netns.inode(entry.netns)) !== null && !store.lives.list().some((life) => life.netnsPath === entry.netns)
+        ? entry.netns
+        : '';
+    await runtime.del({ ...entry, netns }, { pluginTimeoutMs: settings.timeouts.pluginSeconds * 1000 });
+  },
+  pin: ({ host }, { what }) => host.netns.unpin(what),
+  bridge: ({ datapath }, { what }) => datapath.removeBridge(what),
+  'nft-rule': ({ datapath }, { what }) => datapath.removeMasquerade(what),
+  address: ({ reservations }, { network, what }) => reservations.release(network ?? '', what),
+  marker: (deps, { vmid }) => removeMarker(deps, vmid ?? 0),
+};
+
+/** Debts whose time has come (or all, when somebody asks). */
+export async function payDebts(deps: Dependencies, all: boolean): Promise<void> {
+  for (const debt of deps.store.debts.list()) if (all || debt.nextTryAt <= deps.clock()) await payDebt(deps, debt);
+}
+
+function isOurs(args: Record<string, string>): boolean {
+  return vmidOf(args) !== null;
+}
+
+function vmidOf(args: Record<string, string>): number | null {
+  return /^[1-9]\d{2,8}$/.test(args.PVE_VMID ?? '') ? Number(args.PVE_VMID) : null;
+}

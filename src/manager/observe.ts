@@ -1,0 +1,73 @@
+import { isLifeOf, type ObservedInit, type Situation } from '../core/plan.ts';
+import type { Attachment, Life } from '../model/attachment.ts';
+import type { Dependencies } from './dependencies.ts';
+
+export interface ObserveOptions {
+  /** what a hook saw: an init, or that there is none; undefined: find out */
+  init?: ObservedInit | null | undefined;
+  /** a scan of all running containers that was made already */
+  inits?: ReadonlyMap<number, ObservedInit>;
+  /** look into the container's namespace, too (costs a process) */
+  deep?: boolean;
+}
+
+/** What is true of a container now. */
+export async function observe(deps: Dependencies, vmid: number, options: ObserveOptions = {}): Promise<Situation['observed']> {
+  const { store, host, bootId } = deps;
+  const life = store.lives.get(vmid);
+  const init = options.init === undefined ? await runningInit(deps, vmid, life, options.inits) : options.init;
+  const sameLife = life !== null && init !== null && isLifeOf(life, init, bootId);
+  const pinned = sameLife && (await host.netns.inode(life.netnsPath)) !== null;
+  const drift = sameLife && pinned ? await findDrift(deps, life, store.attachments.list({ vmid }), options.deep ?? false) : new Map();
+  return { bootId, init, pinned, drift };
+}
+
+/** Running means: the recorded init lives, else an init is found in the payload cgroup. */
+export async function runningInit(
+  { host, bootId }: Dependencies,
+  vmid: number,
+  life: Life | null,
+  inits?: ReadonlyMap<number, ObservedInit>,
+): Promise<ObservedInit | null> {
+  const recorded = life?.bootId === bootId ? { pid: life.initPid, startTime: life.initStartTime } : null;
+  if (recorded && (await host.isAlive(recorded))) return recorded;
+  return (inits ?? (await host.findInits())).get(vmid) ?? null;
+}
+
+/** Attached interfaces whose link is gone: these are made anew. */
+async function findDrift(deps: Dependencies, life: Life, attachments: readonly Attachment[], deep: boolean): Promise<Map<string, string>> {
+  const { host } = deps;
+  const drift = new Map<string, string>();
+  const attached = attachments.filter(({ phase }) => phase === 'attached' || phase === 'degraded');
+  for (const { ifname, hostInterface } of attached)
+    if (hostInterface && !(await host.readLink(hostInterface))) drift.set(ifname, `its host interface ${hostInterface} is gone`);
+  if (!deep || attached.length === 0) return drift;
+  const inside = await host.ip.addresses(life.netnsPath).catch(() => null);
+  for (const attachment of attached) {
+    const { ifname, addresses } = attachment;
+    const link = inside?.find((one) => one.ifname === ifname);
+    if (inside && !link) drift.set(ifname, 'the container has no such link any more');
+    const present = new Set(link?.addr_info.map((one) => one.local));
+    const lost = link && addresses.filter((address) => !present.has(address));
+    if (lost) noteAddresses(deps, attachment, lost);
+  }
+  return drift;
+}
+
+/** An address that the container itself took away is shown, not fought over. */
+function noteAddresses({ store }: Dependencies, attachment: Attachment, lost: readonly string[]): void {
+  const code = 'CNI_CHECK_FAILED';
+  if (lost.length > 0 && attachment.phase === 'attached') {
+    const message = `${attachment.ifname} of container ${attachment.vmid} lost ${lost.join(', ')}: something inside removed it; pve-cni container check ${attachment.vmid} --repair`;
+    const error = {
+      class: 'CNIError',
+      code,
+      message,
+      retryable: true,
+      context: { vmid: attachment.vmid, ifname: attachment.ifname, lost },
+    };
+    store.attachments.put({ ...attachment, phase: 'degraded', error });
+  } else if (lost.length === 0 && attachment.phase === 'degraded' && attachment.error?.context.lost) {
+    store.attachments.put({ ...attachment, phase: 'attached', error: null });
+  }
+}

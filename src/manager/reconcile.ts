@@ -1,0 +1,173 @@
+import type { ObservedInit } from '../core/plan.ts';
+import type { GcView } from '../model/api.ts';
+import { asPveCniError, errorRecord } from '../model/errors.ts';
+import type { Requester } from '../model/operation.ts';
+import { reserveAll } from './addresses.ts';
+import { prepareNetwork } from './attach.ts';
+import type { Dependencies } from './dependencies.ts';
+import { archiveDestroyed } from './destroyed.ts';
+import { inspectGarbage, payDebts, removeLeak } from './garbage.ts';
+import { writeMarkers } from './markers.ts';
+import type { Operations } from './operations.ts';
+import { settle } from './settle.ts';
+
+/** How many containers are looked into (one process each) at every reconcile; the next ones the next time. */
+const deepLooks = 32;
+
+export interface Reconciler {
+  /** Makes everything on this node what it should be, as far as it can now. Never throws. */
+  reconcile(): Promise<void>;
+  /** Waits for a reconcile in progress. */
+  idle(): Promise<void>;
+  /** The same, with a report of what nothing accounted for. `dryRun` only looks. */
+  collect(options: { dryRun: boolean; requester: Requester }): Promise<GcView>;
+  /** One container, now. */
+  reconcileContainer(vmid: number, deep?: boolean, inits?: ReadonlyMap<number, ObservedInit>): Promise<void>;
+  /** Containers whose recorded init has ended without anybody telling us. */
+  reapDead(): Promise<void>;
+  /** epoch ms of the end of the last whole reconcile */
+  readonly last: number | null;
+  /** what could not be prepared or reserved lately, by object: network/NAME or container/VMID */
+  readonly problems: ReadonlyMap<string, ReturnType<typeof errorRecord>>;
+}
+
+export function createReconciler(deps: Dependencies, operations: Operations): Reconciler {
+  const { store, configuration, host, log, clock, settings } = deps;
+  const service: Requester = { door: 'service', user: 'root' };
+  const problems = new Map<string, ReturnType<typeof errorRecord>>();
+  let last: number | null = null;
+  let offset = 0;
+  let running: Promise<void> | null = null;
+
+  async function reconcile(): Promise<void> {
+    // one at a time: who comes meanwhile waits for the one that runs
+    running ??= everything()
+      .catch((error) => log.error({ err: error }, 'reconcile failed'))
+      .finally(() => {
+        running = null;
+      });
+    return running;
+  }
+
+  async function everything(): Promise<void> {
+    const snapshot = await configuration.refresh();
+    await writeMarkers(deps, snapshot);
+    await prepareNetworks();
+    await reserveConfigured();
+    await archiveDestroyed(deps, operations);
+    await reconcileContainers();
+    await house({ all: false });
+    last = clock();
+  }
+
+  async function prepareNetworks(): Promise<void> {
+    for (const network of configuration.current.networks.values()) {
+      await note(`network/${network.name}`, async () => {
+        if (await prepareNetwork(deps, network, true))
+          log.warn({ network: network.name }, 'what the network needs on this node was made or repaired');
+      });
+    }
+  }
+
+  async function reserveConfigured(): Promise<void> {
+    for (const container of configuration.current.containers.values())
+      await note(`container/${container.vmid}`, async () => {
+        const [error] = await reserveAll(deps, container);
+        if (error) throw error;
+      });
+  }
+
+  async function reconcileContainers(): Promise<void> {
+    const vmids = new Set([
+      ...configuration.current.containers.keys(),
+      ...store.lives.list().map(({ vmid }) => vmid),
+      ...store.attachments.list().map(({ vmid }) => vmid),
+    ]);
+    const inits = await host.findInits();
+    const sorted = [...vmids].sort((one, other) => one - other);
+    offset = sorted.length > 0 ? (offset + deepLooks) % sorted.length : 0;
+    await Promise.all(
+      sorted.map((vmid, index) => reconcileContainer(vmid, (index - offset + sorted.length) % sorted.length < deepLooks, inits)),
+    );
+  }
+
+  async function reconcileContainer(vmid: number, deep = false, inits?: ReadonlyMap<number, ObservedInit>): Promise<void> {
+    const timeoutMs = settings.timeouts.operationSeconds * 2000;
+    await operations
+      .run({ kind: 'reconcile', vmid, requester: service, priority: 0, lazy: true, timeoutMs }, async (context) => {
+        const settled = await settle(deps, vmid, context, {
+          allOrNothing: false,
+          detachTimeoutMs: settings.timeouts.pluginSeconds * 1000,
+          deep,
+          ...(inits && { inits }),
+        });
+        const parts = [
+          ...settled.detached.map((one) => `detached ${one.ifname}`),
+          ...settled.attached.map((one) => `attached ${one.ifname}`),
+        ];
+        if (parts.length > 0) context.say(`container ${vmid}: ${parts.join(', ')}`);
+        if (settled.errors[0]) throw settled.errors[0];
+      })
+      .catch((error) => log.warn({ vmid, error: errorRecord(asPveCniError(error)) }, 'container could not be reconciled'));
+  }
+
+  /** Debts, kept addresses whose time has come, and leaks. */
+  async function house({ all }: { all: boolean }) {
+    return operations
+      .run({ kind: 'gc', vmid: null, requester: service, priority: 0, lazy: true, timeoutMs: 600_000 }, async (context) => {
+        await payDebts(deps, all);
+        await deps.reservations.expire(clock());
+        store.operations.prune(clock() - 90 * 86_400_000);
+        const leaks = await inspectGarbage(deps);
+        if (leaks.length === 0) return [];
+        context.record();
+        const removed = [];
+        for (const leak of leaks) removed.push(await removeLeak(deps, leak));
+        context.say(`removed ${removed.filter((one) => one.removed).length} of ${leaks.length} leaks`);
+        return removed;
+      })
+      .catch((error) => {
+        log.error({ err: error }, 'garbage could not be collected');
+        return [];
+      });
+  }
+
+  async function note(object: string, work: () => Promise<void>): Promise<void> {
+    try {
+      await work();
+      problems.delete(object);
+    } catch (thrown) {
+      const error = errorRecord(asPveCniError(thrown));
+      if (problems.get(object)?.message !== error.message) log.warn({ object, error }, error.message);
+      problems.set(object, error);
+    }
+  }
+
+  return {
+    reconcile,
+    reconcileContainer,
+    idle: async () => {
+      await running;
+    },
+    async collect({ dryRun, requester }) {
+      if (dryRun) {
+        const leaks = await inspectGarbage(deps);
+        return { dryRun, leaks: leaks.map((leak) => ({ ...leak, removed: false, error: null })) };
+      }
+      log.info({ requester }, 'garbage collection was asked for');
+      await reconcileContainers();
+      return { dryRun, leaks: await house({ all: true }) };
+    },
+    async reapDead() {
+      for (const life of store.lives.list()) {
+        if (life.bootId === deps.bootId && (await host.isAlive({ pid: life.initPid, startTime: life.initStartTime }))) continue;
+        log.warn({ vmid: life.vmid, initPid: life.initPid }, 'the container ended and no hook told us');
+        await reconcileContainer(life.vmid);
+      }
+    },
+    get last() {
+      return last;
+    },
+    problems,
+  };
+}
