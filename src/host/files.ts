@@ -1,9 +1,13 @@
 import { access, mkdir, open, readdir, readFile, rename, rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
 
+// two writers of one file at once must not share their temporary file
+let counter = 0;
+
 /** Writes a small file so that after a power cut it holds the old text or the new one, never nothing. */
 export async function writeDurably(path: string, text: string, mode = 0o600): Promise<void> {
-  const temporary = `${dirname(path)}/.${process.pid}.${path.slice(path.lastIndexOf('/') + 1)}.tmp`;
+  counter += 1;
+  const temporary = `${dirname(path)}/.${process.pid}-${counter}.tmp`;
   await mkdir(dirname(path), { recursive: true, mode: 0o700 });
   const file = await open(temporary, 'w', mode);
   try {

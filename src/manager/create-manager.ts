@@ -1,8 +1,10 @@
+import type { ConfigSnapshot } from '../config/configuration.ts';
 import type { CheckView } from '../model/api.ts';
 import type { ContainerInterface } from '../model/container.ts';
 import { asPveCniError, errorRecord, failure } from '../model/errors.ts';
 import type { Requester } from '../model/operation.ts';
 import { kindOf } from '../networks/networks.ts';
+import { outsideTrace } from '../observe/tracing.ts';
 import { networkOf, render } from './attach.ts';
 import { attachInterface, detachInterface } from './configure.ts';
 import type { Dependencies } from './dependencies.ts';
@@ -47,16 +49,18 @@ export function createManager(deps: Dependencies): RunningManager {
     for (const finding of await deps.reservations.load()) log.warn({ finding }, 'an address reservation was put right');
     configuration.onChange(({ files, snapshot }) => {
       log.info({ files }, 'the configuration changed');
-      // the guard must know of a container before its first start
-      void writeMarkers(deps, snapshot).then(
-        () => reconciler.reconcile(),
-        (error) => log.error({ err: error }, 'cannot write the markers'),
-      );
+      outsideTrace(() => void settleChange(snapshot));
     });
     configuration.start();
     void reconciler.reconcile();
     timers.push(setInterval(() => void reconciler.reconcile(), settings.reconcileSeconds * 1000));
     timers.push(setInterval(() => void reap(), settings.livenessSeconds * 1000));
+  }
+
+  async function settleChange(snapshot: ConfigSnapshot): Promise<void> {
+    // the guard must know of a container before its first start
+    await writeMarkers(deps, snapshot).catch((error) => log.error({ err: error }, 'cannot write the markers'));
+    await reconciler.reconcile();
   }
 
   async function reap(): Promise<void> {

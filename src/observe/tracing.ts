@@ -27,6 +27,11 @@ export function runInTrace<T>(context: TraceContext, work: () => Promise<T>): Pr
   return storage.run(context, work);
 }
 
+/** Runs `work` as nobody's operation: what it begins in the background is not part of the one that caused it. */
+export function outsideTrace<T>(work: () => T): T {
+  return storage.exit(work);
+}
+
 /** W3C traceparent of the calling code, for children and plugins. */
 export function traceparent(): string | undefined {
   const context = storage.getStore();
