@@ -6,7 +6,8 @@ import type { Operations } from './operations.ts';
 export async function archiveDestroyed(deps: Dependencies, operations: Operations): Promise<void> {
   const { store, host, configuration, reservations, clock, log } = deps;
   const { containers, available, writable, settings } = configuration.current;
-  for (const vmid of containers.keys()) if ((await host.lxc.exists(vmid)) === true) remember(deps, vmid);
+  const seen = new Set(store.seen.list());
+  for (const vmid of containers.keys()) if (!seen.has(vmid) && (await host.lxc.exists(vmid)) === true) store.seen.add(vmid);
   if (!available || !writable) return;
   for (const vmid of store.seen.list()) {
     if ((await host.lxc.exists(vmid)) !== false || store.lives.get(vmid)) continue;
@@ -22,8 +23,4 @@ export async function archiveDestroyed(deps: Dependencies, operations: Operation
       })
       .catch((error) => log.warn({ vmid, error: String(error) }, 'a destroyed container could not be archived; tried again later'));
   }
-}
-
-function remember({ store }: Dependencies, vmid: number): void {
-  if (!store.seen.list().includes(vmid)) store.seen.add(vmid);
 }
