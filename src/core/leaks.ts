@@ -1,3 +1,5 @@
+import { canonicalIp } from './ip.ts';
+
 /** What gc compares: what should be, and everything of ours that was found. */
 export interface Findings {
   /** false: nothing may be concluded from what is not configured */
@@ -55,7 +57,13 @@ export function findLeaks({ configurationAvailable, configured, recorded, found 
       leaks.push({ ...none, kind: 'nft-rule', what: network, why: `network "${network}" masquerades no more`, network });
   for (const { network, address, vmid, ifname, state } of found.addresses) {
     const wanted = configured.addresses.get(interfaceKey(vmid, ifname, network));
-    if (state === 'kept' || wanted === 'auto' || wanted?.includes(address) || recorded.addresses.has(`${network}/${address}`)) continue;
+    if (
+      state === 'kept' ||
+      wanted === 'auto' ||
+      wanted?.some((one) => canonicalIp(one) === address) ||
+      recorded.addresses.has(`${network}/${address}`)
+    )
+      continue;
     const why = `interface ${ifname} of container ${vmid} is not to have it on network "${network}"`;
     leaks.push({ kind: 'address', what: address, why, vmid, network });
   }

@@ -1,5 +1,6 @@
 import type { Attachment, Life } from '../model/attachment.ts';
 import type { ContainerInterface } from '../model/container.ts';
+import { canonicalIp } from './ip.ts';
 
 /** What a running container's init is known by. */
 export interface ObservedInit {
@@ -69,13 +70,23 @@ function reasonToDetach(
   if (!life || attachment.containerId !== life.containerId) return 'it belongs to an earlier life of the container';
   if (attachment.phase === 'adding') return 'its ADD was never finished';
   if (attachment.phase === 'removing') return 'its DEL was never finished';
-  const wanted = desired?.find((one) => one.name === attachment.ifname);
-  if (desired && !wanted) return 'it is not configured any more';
-  if (wanted && wanted.network !== attachment.network) return `it is to join network "${wanted.network}" now`;
-  if (wanted && wanted.address !== 'auto' && !sameSet(wanted.address, attachment.addresses)) return 'its address was changed';
+  // not even what is broken: it could not be made anew
+  if (!desired) return null;
+  const wanted = desired.find((one) => one.name === attachment.ifname);
+  if (!wanted) return 'it is not configured any more';
+  if (wanted.network !== attachment.network) return `it is to join network "${wanted.network}" now`;
+  if (wanted.address !== 'auto' && !sameAddresses(wanted.address, addressesAsked(attachment))) return 'its address was changed';
   return observed.drift.get(attachment.ifname) ?? null;
 }
 
-function sameSet(one: readonly string[], other: readonly string[]): boolean {
-  return one.length === other.length && one.every((value) => other.includes(value));
+/** What plugins were asked for by capability counts: they may give more than that. */
+function addressesAsked({ request, addresses }: Attachment): readonly string[] {
+  const { ips } = request.capabilityArgs;
+  return Array.isArray(ips) ? ips.map(String) : addresses;
+}
+
+/** People write addresses in any spelling and order; plugins answer in theirs. */
+function sameAddresses(one: readonly string[], other: readonly string[]): boolean {
+  const texts = (list: readonly string[]) => [...new Set(list.map((address) => canonicalIp(address) ?? address))].sort().join(' ');
+  return texts(one) === texts(other);
 }
