@@ -14,7 +14,7 @@ export interface Finding {
   message: string;
 }
 
-/** Within this time an unfinished file may be a claim in progress: a cluster without quorum blocks for seconds. */
+/** Within this time an unfinished file may be a claim of another node in progress: a cluster without quorum blocks for seconds. */
 const inProgressMs = 60_000;
 /** After this no node can still be about to finish it, its own heals by its row included. */
 const abandonedMs = 24 * 3600_000;
@@ -37,6 +37,8 @@ export function reservationIndex(options: {
   /** what this process began to release and could not yet; load finds those of an earlier process */
   const begunReleases = new Map<string, Place>();
   const isOwn = (row: AddressReservation) => row.node === undefined || row.node === node;
+  /** Where no other node writes, no claim is in progress but our own, and of those one at a time: locks. */
+  const mayBeInProgress = async (writtenAt: number) => clock() - writtenAt < inProgressMs && (await shared());
   const isOf = (claim: Claim, owner: Owner) => claim.vmid === owner.vmid && claim.ifname === owner.ifname;
   const claimOf = (row: AddressReservation): Omit<Claim, 'attempt'> => ({
     vmid: row.vmid,
@@ -121,7 +123,7 @@ export function reservationIndex(options: {
 
   /** Finishes what a crash of this node left unfinished. */
   async function heal(row: AddressReservation, writtenAt: number): Promise<boolean> {
-    if (clock() - writtenAt < inProgressMs) return false;
+    if (await mayBeInProgress(writtenAt)) return false;
     return (await files.reap(row.network, row.address)) && make(row);
   }
 
@@ -133,7 +135,7 @@ export function reservationIndex(options: {
       if (!(await files.create(row.network, row.address, wanted))) return void settle(row, await held(row));
     } else if (found.kind === 'claim' && !isOf(found.claim, row)) {
       return void settle(row, found);
-    } else if (found.kind === 'unfinished' && clock() - found.writtenAt < inProgressMs) {
+    } else if (found.kind === 'unfinished' && (await mayBeInProgress(found.writtenAt))) {
       throw addressTaken(row.network, row.address, row.vmid, null);
     } else await files.rewrite(row.network, row.address, wanted);
     put(row, wanted);
@@ -152,7 +154,7 @@ export function reservationIndex(options: {
 
   async function free(row: AddressReservation): Promise<'freed' | 'another' | 'later'> {
     const found = await held(row);
-    if (found.kind === 'unfinished' && clock() - found.writtenAt < inProgressMs) return 'later';
+    if (found.kind === 'unfinished' && (await mayBeInProgress(found.writtenAt))) return 'later';
     if (found.kind === 'claim' && !isOf(found.claim, row)) {
       settle(row, found);
       return 'another';

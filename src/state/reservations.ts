@@ -58,7 +58,8 @@ export interface Reservations {
  *    is unlinked only for the interface that it names. So no address has two owners.
  *  - reserve: row (durable) → file (durable) → answer. A row without a file was not answered yet, or its file was deleted
  *    by hand: load makes the file again unless another owner has it. A file without a row, of a lost index, becomes a
- *    row. A file that was created and not written is finished by the node whose row names it, after a minute.
+ *    row. A file that was created and not written is finished by the node whose row names it: at once where it alone
+ *    writes, after a minute where a node may still be writing it.
  *  - release: row marked as releasing (durable) → file unlinked (durable) → row removed. load and the next reservation
  *    complete a marked one. So no address stays taken without a row that somebody can release.
  *  - keep, reclaim and the move to another node replace the file's content first, then the row: the file's word counts.

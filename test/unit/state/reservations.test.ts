@@ -248,6 +248,40 @@ describe('reservations', () => {
       assert.deepEqual(await one.reserve('web', [four], auto(101)), ['10.20.0.9']);
     });
 
+    describe('where no other node writes', () => {
+      let alone: Reservations;
+      beforeEach(async () => {
+        alone = createReservations({ root: files.path('root'), store, clock: () => now, writable: () => true, shared: false, node: 'a' });
+        await alone.reserve('web', [four], auto(100));
+        store.addresses.put(row('10.20.0.9', 101));
+        writeFileSync(file('10.20.0.9'), '');
+      });
+
+      it('D45 before the file was written: healed at once by the next start of the service', async () => {
+        const findings = await alone.load();
+        assert.deepEqual(
+          findings.map((finding) => `${finding.kind} ${finding.address}`),
+          ['healed 10.20.0.9'],
+        );
+        assert.equal(claimIn('10.20.0.9').vmid, 101);
+        assert.deepEqual(await alone.load(), []);
+      });
+
+      it('D45 before the file was written: the container’s next start is not refused', async () => {
+        assert.deepEqual(await alone.reserve('web', [four], auto(101)), ['10.20.0.9']);
+        assert.equal(claimIn('10.20.0.9').vmid, 101);
+      });
+
+      it('D45 before the file was written: it can be released and kept at once', async () => {
+        await alone.keep(101, now + dayMs);
+        assert.equal(claimIn('10.20.0.9').releaseAt, now + dayMs);
+        writeFileSync(file('10.20.0.9'), '');
+        await alone.release('web', '10.20.0.9');
+        assert.deepEqual(names(), ['10.20.0.2']);
+        assert.equal(store.addresses.get('web', '10.20.0.9'), null);
+      });
+    });
+
     it('an empty file that is nobody’s counts as taken for a day, then goes', async () => {
       await one.reserve('web', [tiny], auto(100));
       writeFileSync(file('10.30.0.2'), '');
