@@ -8,11 +8,15 @@ export const cidr = z.union([z.cidrv4(), z.cidrv6()], { error: 'must be an addre
 /** Marker in zod's custom issues: the key or value is known and its effect is not built yet. */
 export const unsupportedIssue = 'UNSUPPORTED';
 
+/** Which schemas are of that kind, for the reference and the lists of allowed keys, which leave them out. */
+export const notBuilt = z.registry<{ what: string }>();
+
 /** A key, or some values of it, whose effect comes with a later version: refused, never ignored.
  *  Without `values` anything is refused; with `values` only those (others fail as ordinary bad values). */
 export function later(what: string, values?: readonly string[]) {
   const known = values ? z.enum(values as [string, ...string[]]) : z.unknown().refine((value) => value !== undefined);
-  return known.superRefine((_value, context) => {
+  const refused = known.superRefine((_value, context) => {
     context.addIssue({ code: 'custom', message: `${what} is not supported yet`, params: { code: unsupportedIssue } });
   }) as unknown as z.ZodType<never>;
+  return refused.register(notBuilt, { what });
 }

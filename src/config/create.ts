@@ -1,0 +1,203 @@
+import { access } from 'node:fs/promises';
+import { Mutex } from 'async-mutex';
+import type { ContainerConfig, ContainerFile } from '../model/container.ts';
+import { failure } from '../model/errors.ts';
+import { compose, parseFile } from './compose.ts';
+import type { ConfigProblem, ConfigSnapshot, Configuration } from './configuration.ts';
+import { containerIssues, type FixedAddresses, renderContainerFile } from './containers.ts';
+import { createDeadline } from './deadline.ts';
+import { containerPath, kindOfFile } from './files.ts';
+import { createLastGood, type LastGoodStore } from './last-good.ts';
+import { fromLastGood, type Memory, merge } from './memory.ts';
+import { filesNamedBy } from './networks.ts';
+import { readRegularFile } from './read.ts';
+import { type RootState, stateOfRoot, unreadable } from './root.ts';
+import { scan } from './scan.ts';
+import { refusal } from './validate.ts';
+import { watchRoot } from './watch.ts';
+import { archiveFile, replaceFile } from './write.ts';
+
+/** a look that takes longer counts as a root that is not there */
+const lookLimitMs = 5000;
+
+export interface ConfigurationOptions {
+  /** folder of networks/, containers/ and settings.yaml */
+  root: string;
+  /** last good text of each file, kept over restarts */
+  store: LastGoodStore;
+  /** makes many changes of the store one; each is by itself when absent */
+  transaction?: <Result>(work: () => Result) => Result;
+  pollMs?: number;
+  log?: (message: string, facts: object) => void;
+}
+
+/** The configuration below a root. Does nothing until it is asked; `current` is what served last until the first refresh. */
+export function createConfiguration(options: ConfigurationOptions): Configuration {
+  const { root, store, transaction = (work) => work(), pollMs = 2000, log = () => {} } = options;
+  const turns = new Mutex();
+  const limited = createDeadline(lookLimitMs);
+  const lastGood = createLastGood({ store, transaction, log });
+  const listeners: Parameters<Configuration['onChange']>[0][] = [];
+  let memory: Memory | null = null;
+  let missing: ReadonlySet<string> = new Set();
+  let snapshot: ConfigSnapshot | null = null;
+  let watching: ReturnType<typeof watchRoot> | null = null;
+
+  function remembered(): Memory {
+    memory ??= fromLastGood(lastGood.list());
+    return memory;
+  }
+
+  function current(): ConfigSnapshot {
+    snapshot ??= { ...compose(remembered(), missing).content, available: false, writable: false };
+    return snapshot;
+  }
+
+  /** One look at the root. INVARIANT: only within `turns`, since it awaits between reading and merging. */
+  async function look(vmid?: number): Promise<ConfigSnapshot> {
+    const files = remembered();
+    const before = current();
+    const stamps = new Map([...files].map(([file, { stamp }]) => [file, stamp]));
+    const { state, found } = await attempt(() => readRoot(root, stamps, vmid));
+    const changed = found ? merge(files, found, state.authoritative) : [];
+    const absent = found ? await attemptMissing() : missing;
+    const content = changed.length > 0 || !sameSet(absent, missing) ? serve(files, absent) : before;
+    if (found && state.authoritative) lastGood.forget((file) => found.covers(file) && !files.has(file));
+    missing = absent;
+    if (content !== before || before.available !== state.authoritative || before.writable !== state.writable) {
+      snapshot = { ...content, available: state.authoritative, writable: state.writable };
+      report(before, snapshot, state);
+    }
+    if (changed.length > 0) tell(changed);
+    return current();
+  }
+
+  async function attempt(work: () => ReturnType<typeof readRoot>): ReturnType<typeof readRoot> {
+    try {
+      return await limited(`read ${root}`, work);
+    } catch (error) {
+      return { state: unreadable(error instanceof Error ? error.message : String(error)), found: null };
+    }
+  }
+
+  async function attemptMissing(): Promise<ReadonlySet<string>> {
+    return limited('look for the files that networks name', () => missingFiles(remembered())).catch(() => missing);
+  }
+
+  /** What the files make together, and from now on the last good version of each that serves. */
+  function serve(files: Memory, absent: ReadonlySet<string>): Pick<ConfigSnapshot, 'networks' | 'containers' | 'settings' | 'problems'> {
+    const { content, served } = compose(files, absent);
+    for (const [file, version] of served) {
+      const known = files.get(file);
+      if (known) known.good = version;
+    }
+    lastGood.keep(served);
+    return content;
+  }
+
+  function report(before: ConfigSnapshot, after: ConfigSnapshot, { reason }: RootState): void {
+    const known = new Set(before.problems.map(messageOf));
+    for (const problem of after.problems) {
+      if (known.has(messageOf(problem))) continue;
+      const { file, error, lastGoodServes } = problem;
+      log(`configuration: ${error.message}`, { file, code: error.code, lastGoodServes });
+    }
+    if (before.available && !after.available) log('the configuration root is not available; what served last serves on', { root, reason });
+  }
+
+  function tell(files: string[]): void {
+    for (const listener of listeners) {
+      try {
+        listener({ snapshot: current(), files });
+      } catch (error) {
+        log('a listener to changes of the configuration failed', { error });
+      }
+    }
+  }
+
+  async function write(vmid: number, config: ContainerFile | null): Promise<void> {
+    const file = containerPath(vmid);
+    kindOfFile(file);
+    const text = config && renderContainerFile(vmid, config);
+    const refuse = (why: string, cause?: unknown) =>
+      failure('CONFIG_UNAVAILABLE', `cannot write ${file} below ${root}: ${why}`, { vmid, path: file }, cause);
+    const { state } = await attempt(async () => ({ state: await stateOfRoot(root), found: null }));
+    if (!state.writable) throw refuse(state.reason ?? 'it is read-only; restore quorum, or let root write there');
+    try {
+      await limited(`write ${file}`, () =>
+        text === null ? archiveFile(root, file, `${vmid}-${new Date().toISOString()}.yaml`) : replaceFile(root, file, text),
+      );
+    } catch (error) {
+      throw refuse(error instanceof Error ? error.message : String(error), error);
+    }
+    await look(vmid);
+  }
+
+  return {
+    get current() {
+      return current();
+    },
+    refresh: (vmid) => turns.runExclusive(() => look(vmid)),
+    onChange: (listener) => void listeners.push(listener),
+    parseContainer: (vmid, text) => parseContainer(current(), vmid, text),
+    async readContainer(vmid) {
+      const file = containerPath(vmid);
+      kindOfFile(file);
+      const refuse = (why: string) => failure('CONFIG_UNAVAILABLE', `cannot read ${file}: ${why}`, { vmid, path: file });
+      const { state } = await attempt(async () => ({ state: await stateOfRoot(root), found: null }));
+      if (!state.readable) throw refuse(state.reason ?? 'the root is not available');
+      return (await limited(`read ${file}`, () => readRegularFile(`${root}/${file}`, file)))?.text ?? null;
+    },
+    writeContainer: (vmid, config) => turns.runExclusive(() => write(vmid, config)),
+    start() {
+      watching ??= watchRoot({ root, pollMs, look: () => turns.runExclusive(() => look()), log });
+    },
+    async stop() {
+      await watching?.stop();
+      watching = null;
+      await turns.waitForUnlock();
+    },
+  };
+}
+
+async function readRoot(root: string, stamps: ReadonlyMap<string, string>, vmid?: number) {
+  const state = await stateOfRoot(root);
+  return { state, found: state.readable ? await scan(root, stamps, vmid) : null };
+}
+
+/** Of the files outside the root that networks name, those that are not there. */
+async function missingFiles(memory: Memory): Promise<ReadonlySet<string>> {
+  const named = [...memory.values()].flatMap(({ now, good }) =>
+    [now, good].flatMap((version) =>
+      version && 'object' in version && version.object.kind === 'network' ? filesNamedBy(version.object.value) : [],
+    ),
+  );
+  const absent = await Promise.all(
+    [...new Set(named)].map((path) =>
+      access(path).then(
+        () => [],
+        () => [path],
+      ),
+    ),
+  );
+  return new Set(absent.flat());
+}
+
+function parseContainer({ networks, containers }: ConfigSnapshot, vmid: number, text: string): ContainerConfig {
+  const file = containerPath(vmid);
+  const { object } = parseFile(file, text);
+  if (object.kind !== 'container') throw failure('INTERNAL', `${file} was not taken for a container's file`, { vmid });
+  const fixed: FixedAddresses = new Map();
+  for (const other of containers.values()) if (other.vmid !== vmid) containerIssues(other, networks, new Map(), fixed);
+  const issues = containerIssues(object.value, networks, new Map(), fixed);
+  if (issues.length > 0) throw refusal(file, issues, { vmid });
+  return object.value;
+}
+
+function messageOf({ error, lastGoodServes }: ConfigProblem): string {
+  return `${lastGoodServes} ${error.message}`;
+}
+
+function sameSet(one: ReadonlySet<string>, other: ReadonlySet<string>): boolean {
+  return one.size === other.size && [...one].every((item) => other.has(item));
+}
