@@ -1,8 +1,9 @@
 import { closeSync, constants, fstatSync, openSync, readFileSync } from 'node:fs';
 import { failure } from '../model/errors.ts';
 import { type NodeConfig, nodeFile } from '../model/settings.ts';
+import { fileLimitBytes, fileTooLarge } from './limits.ts';
 import { validate } from './validate.ts';
-import { maxFileBytes, parseYaml, tooLarge } from './yaml.ts';
+import { parseYaml } from './yaml.ts';
 
 /** The node's own configuration, read once, at start: pve-cnid.yaml.
  *  @throws ConfigurationError naming file, field and what is allowed; CONFIG_UNAVAILABLE when it cannot be read */
@@ -15,7 +16,7 @@ function read(path: string): string {
   try {
     // not to wait for the other end, should it be a pipe
     descriptor = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
-    if (fstatSync(descriptor).size > maxFileBytes) throw tooLarge(path);
+    if (fstatSync(descriptor).size > fileLimitBytes) throw fileTooLarge(path);
     return readFileSync(descriptor, 'utf8');
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;

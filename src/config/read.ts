@@ -1,7 +1,7 @@
 import { constants } from 'node:fs';
 import { type FileHandle, open } from 'node:fs/promises';
 import { failure, PveCniError } from '../model/errors.ts';
-import { maxFileBytes, tooLarge } from './yaml.ts';
+import { fileLimitBytes, fileTooLarge } from './limits.ts';
 
 /** Text of a regular file and the stamp of what was read; null when there is no such file. Never follows a symlink, never
  *  waits for the other end of a pipe, never takes more than the limit into memory. `file` is named in errors.
@@ -22,7 +22,7 @@ export async function readRegularFile(path: string, file: string): Promise<{ tex
   try {
     const stat = await handle.stat({ bigint: true });
     if (!stat.isFile()) throw notRegular(file, stat.isDirectory() ? 'a folder' : 'a pipe or device');
-    if (stat.size > maxFileBytes) throw tooLarge(file);
+    if (stat.size > fileLimitBytes) throw fileTooLarge(file);
     const buffer = Buffer.alloc(Number(stat.size) + 1);
     let length = 0;
     for (;;) {
