@@ -87,7 +87,7 @@ export function createOperations({ store, clock, log, onOperation, trace, settin
       store.operations.end(operation);
       onOperation(operation);
     };
-    const traced = { operationId: operation.id, traceId: operation.traceId, spans: operation.spans, current: null };
+    const traced = { operationId: operation.id, kind: operation.kind, traceId: operation.traceId, spans: operation.spans, current: null };
     return runInTrace(traced, async () => {
       try {
         const result = await inTurn(request, async () => {

@@ -6,6 +6,8 @@ import type { Span, Trace } from '../model/operation.ts';
 /** What the operation in progress collects. */
 export interface TraceContext {
   operationId: string;
+  /** what kind of operation it is */
+  kind?: string;
   traceId: string;
   spans: Span[];
   /** span that new ones become children of */
@@ -15,7 +17,7 @@ export interface TraceContext {
 const storage = new AsyncLocalStorage<TraceContext>();
 
 /** Called at both ends of every span; a test's fault injection hangs here, nothing else. */
-export type SpanListener = (name: string, edge: 'begin' | 'end') => void;
+export type SpanListener = (name: string, edge: 'begin' | 'end', kind?: string) => void;
 
 /** The operation that the calling code works for, or undefined. */
 export function currentTrace(): TraceContext | undefined {
@@ -67,7 +69,7 @@ export function createTrace(listener: SpanListener = () => {}): Trace {
       ...(facts && { facts }),
     };
     context.spans.push(span);
-    listener(name, 'begin');
+    listener(name, 'begin', context.kind);
     try {
       return await storage.run({ ...context, current: span.id }, work);
     } catch (error) {
@@ -75,7 +77,7 @@ export function createTrace(listener: SpanListener = () => {}): Trace {
       throw error;
     } finally {
       span.durationMs = now() - span.start;
-      listener(name, 'end');
+      listener(name, 'end', context.kind);
     }
   };
 }
