@@ -1,4 +1,3 @@
-#!/usr/bin/node
 import { readFileSync } from 'node:fs';
 import { type Answer, ask, type Limits } from './service.ts';
 

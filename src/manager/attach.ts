@@ -109,11 +109,19 @@ export async function attach(deps: Dependencies, life: Life, wanted: ContainerIn
         return attached;
       } catch (thrown) {
         await undo(deps, intent, thrown);
-        throw thrown;
+        throw named(intent, thrown);
       }
     },
     { vmid: life.vmid, ifname: wanted.name, network: network.name },
   );
+}
+
+/** A plugin's error with the words that people know the interface by. */
+function named({ vmid, ifname, network }: Attachment, thrown: unknown): unknown {
+  const error = asPveCniError(thrown);
+  if (error.name !== 'CNIError') return thrown;
+  const message = `cannot attach ${ifname} of container ${vmid} to network "${network}": ${error.message}`;
+  return failure(error.code, message, { ...error.context, vmid, ifname, network }, error);
 }
 
 /** The runtime has undone its chain already when its error says so; anything else is undone here. */
