@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { chooseMac } from '../core/ids.ts';
-import { defaultRouteInterface, routeLines } from '../core/routes.ts';
+import { type DefaultRouteWish, defaultRouteInterface, defaultRouteWish, routeLines } from '../core/routes.ts';
 import type { Attachment, Life } from '../model/attachment.ts';
 import type { CniAttachment, CniResult, Conflist } from '../model/cni.ts';
 import type { ContainerInterface } from '../model/container.ts';
@@ -41,11 +41,11 @@ export function render(
   wanted: ContainerInterface,
   network: Network,
   addresses: readonly string[],
-): { conflist: Conflist; capabilityArgs: Record<string, unknown>; mac: string; defaultRoute: boolean } {
+): { conflist: Conflist; capabilityArgs: Record<string, unknown>; mac: string; defaultRoute: DefaultRouteWish } {
   const interfaces = configuration.current.containers.get(vmid)?.interfaces ?? [wanted];
-  const defaultRoute = defaultRouteInterface(interfaces) === wanted.name;
   const mac = chooseMac(vmid, wanted.name, '', sha256);
-  return { ...kindOf(network).render(network, wanted, { addresses, mac, defaultRoute }), mac, defaultRoute };
+  const given = { addresses, mac, defaultRoute: defaultRouteInterface(interfaces) === wanted.name };
+  return { ...kindOf(network).render(network, wanted, given), mac, defaultRoute: defaultRouteWish(interfaces, wanted) };
 }
 
 /** Everything that can be refused before anything runs: the network, its plugins, an address. @throws PveCniError */
