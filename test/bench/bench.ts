@@ -1,5 +1,5 @@
 // bench [--json FILE] [--only NAME,NAME] [--runs N]: what the service costs beside the same work done bare (docs/performance.md).
-// Runs as root inside test/support/isolated: `npm run bench` does so.
+// Runs as root inside scripts/isolated: `npm run bench` does so.
 import { writeFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import Table from 'cli-table3';
