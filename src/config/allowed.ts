@@ -23,7 +23,7 @@ function unwrap(schema: Schema): Schema {
 }
 
 /** The schemas that a value at this path may have: several below a union, none for an unknown key. */
-export function schemasAt(schema: Schema, path: readonly PropertyKey[]): Schema[] {
+function schemasAt(schema: Schema, path: readonly PropertyKey[]): Schema[] {
   const bare = unwrap(schema);
   const { options, shape, element } = definition(bare);
   if (options) return options.flatMap((option) => schemasAt(option, path));

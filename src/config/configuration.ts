@@ -1,5 +1,5 @@
 import type { ContainerConfig, ContainerFile } from '../model/container.ts';
-import type { ErrorRecord, PveCniError } from '../model/errors.ts';
+import type { PveCniError } from '../model/errors.ts';
 import type { Network } from '../model/network.ts';
 import type { Settings } from '../model/settings.ts';
 
@@ -24,9 +24,6 @@ export interface ConfigSnapshot {
   /** whether the root can be written */
   writable: boolean;
 }
-
-/** A reason why a start must not go on although an older good version of the file serves. */
-export type { ErrorRecord };
 
 export interface Configuration {
   readonly current: ConfigSnapshot;

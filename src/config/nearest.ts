@@ -10,7 +10,7 @@ export function nearest(word: string, candidates: readonly string[]): string | n
 }
 
 /** Letters to insert, remove, replace or swap with their neighbour (optimal string alignment). */
-export function editDistance(one: string, other: string): number {
+function editDistance(one: string, other: string): number {
   const rows: number[][] = [Array.from({ length: other.length + 1 }, (_, index) => index)];
   const at = (row: number, column: number) => rows[row]?.[column] ?? Number.POSITIVE_INFINITY;
   for (let i = 1; i <= one.length; i++) {

@@ -3,7 +3,7 @@ import { access, lstat } from 'node:fs/promises';
 import { join } from 'node:path';
 
 /** Where Proxmox mounts its cluster filesystem. */
-export const clusterMount = '/etc/pve';
+const clusterMount = '/etc/pve';
 
 /** Whether the root's files can be looked at, and whether what is missing there is really gone. */
 export interface RootState {

@@ -2,7 +2,7 @@ import { constructFromEvents, dump, EVENT_ID, type Event, getScalarValue, parseE
 import { failure } from '../model/errors.ts';
 
 /** bytes of a file */
-export const maxYamlBytes = 256 * 1024;
+const maxYamlBytes = 256 * 1024;
 /** mappings and lists inside each other */
 const maxYamlDepth = 32;
 /** keys that reach an object's prototype when somebody merges or assigns them */
@@ -105,6 +105,6 @@ function syntax(file: string, why: string, { line, column }: Place, cause?: unkn
 }
 
 /** CONFIG_TOO_LARGE of a file; larger than the limit in bytes when nothing else is said. */
-export function tooLarge(file: string, why = `larger than ${maxYamlBytes} bytes`) {
+function tooLarge(file: string, why = `larger than ${maxYamlBytes} bytes`) {
   return failure('CONFIG_TOO_LARGE', `${file} is ${why}`, { path: file });
 }

@@ -14,7 +14,7 @@ export interface BridgeSpec {
 }
 
 /** By what our bridges are known from others': their alias. */
-export const aliasPrefix = 'pve-cni:';
+const aliasPrefix = 'pve-cni:';
 
 /** What differs from the specification, in words; null for "nothing". Costs no process. @throws InterfaceError INTERFACE_CONFLICT when the name belongs to somebody else's link */
 export async function inspectBridge(host: Host, spec: BridgeSpec): Promise<string | null> {

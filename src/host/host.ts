@@ -1,11 +1,11 @@
 import type { Trace } from '../model/operation.ts';
-import * as files from './files.ts';
+import { listFolder, readText, remove, writeDurably } from './files.ts';
 import { createIp } from './ip.ts';
-import * as links from './links.ts';
+import { listLinks, localAddresses, portsOf, readLink } from './links.ts';
 import { createLxc } from './lxc.ts';
 import { createNetns } from './netns.ts';
 import { createNft } from './nft.ts';
-import * as processes from './processes.ts';
+import { bootId, containerOf, findInits, isAlive, isNetns, namespaceOf, startTimeOf } from './processes.ts';
 import { createRun } from './run.ts';
 import { ensureForwarding } from './sysctl.ts';
 
@@ -21,8 +21,23 @@ export function createHost(options: { trace: Trace; runDir: string; lxcPath: str
     netns: createNetns(run),
     lxc: createLxc(run, options.lxcPath),
     ensureForwarding,
-    ...links,
-    ...processes,
-    ...files,
+    // links
+    listLinks,
+    localAddresses,
+    portsOf,
+    readLink,
+    // processes and their namespaces
+    bootId,
+    containerOf,
+    findInits,
+    isAlive,
+    isNetns,
+    namespaceOf,
+    startTimeOf,
+    // files
+    listFolder,
+    readText,
+    remove,
+    writeDurably,
   };
 }

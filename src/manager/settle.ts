@@ -81,7 +81,7 @@ const executors: { [D in Step['do']]: (execution: Execution, step: Extract<Step,
 };
 
 /** What is configured; null when nothing may be concluded. A container whose file is gone wants no interface. */
-export function desiredInterfaces({ configuration }: Dependencies, vmid: number): Situation['desired'] {
+function desiredInterfaces({ configuration }: Dependencies, vmid: number): Situation['desired'] {
   const { containers, available, problems } = configuration.current;
   const configured = containers.get(vmid)?.interfaces;
   if (configured) return configured;

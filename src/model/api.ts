@@ -28,12 +28,12 @@ export const problem = z
   .meta({ id: 'Problem' });
 export type Problem = z.output<typeof problem>;
 
-export const errorView = z
+const errorView = z
   .object({ class: z.string(), code: z.string(), message: z.string(), retryable: z.boolean(), context: z.record(z.string(), z.unknown()) })
   .meta({ id: 'Error' });
 
 /** `attached`: as it should be; `stopped`: configured, container not running; `missing`: running without it. */
-export const interfaceStates = ['attached', 'degraded', 'adding', 'removing', 'missing', 'stopped', 'leftover'] as const;
+const interfaceStates = ['attached', 'degraded', 'adding', 'removing', 'missing', 'stopped', 'leftover'] as const;
 
 export const interfaceView = z
   .object({
@@ -105,7 +105,7 @@ export const addressView = z
   .meta({ id: 'Address' });
 export type AddressView = z.output<typeof addressView>;
 
-export const spanView = z.object({
+const spanView = z.object({
   id: z.string(),
   parent: z.string().nullable(),
   name: z.string(),
@@ -138,7 +138,7 @@ export const operationView = z
   .meta({ id: 'Operation' });
 export type OperationView = z.output<typeof operationView>;
 
-export const debtView = z
+const debtView = z
   .object({
     id: z.number().int(),
     vmid,
@@ -152,9 +152,7 @@ export const debtView = z
   })
   .meta({ id: 'Debt' });
 
-export const configProblemView = z
-  .object({ file: z.string(), lastGoodServes: z.boolean(), error: errorView })
-  .meta({ id: 'ConfigProblem' });
+const configProblemView = z.object({ file: z.string(), lastGoodServes: z.boolean(), error: errorView }).meta({ id: 'ConfigProblem' });
 
 export const statusView = z
   .object({
@@ -175,7 +173,7 @@ export const statusView = z
 export type StatusView = z.output<typeof statusView>;
 
 /** A thing that should not be there, and why; `gc` removes it, `gc --dry-run` shows it. */
-export const leakKinds = ['cache', 'pin', 'bridge', 'nft-rule', 'address', 'marker'] as const;
+const leakKinds = ['cache', 'pin', 'bridge', 'nft-rule', 'address', 'marker'] as const;
 export const leakView = z
   .object({
     kind: z.enum(leakKinds),

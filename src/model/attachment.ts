@@ -1,4 +1,4 @@
-import type { CniAttachment, CniResult, Conflist } from './cni.ts';
+import type { CniAttachment, CniResult } from './cni.ts';
 import type { ErrorRecord } from './errors.ts';
 
 /** Phases of an attachment and the moves between them; any other move is a defect. */
@@ -79,15 +79,4 @@ export interface AddressReservation {
   node?: string;
   /** its release has begun and must be completed */
   releasing?: true;
-}
-
-/** What a container's interface should be made of, decided before anything is done. */
-export interface AttachmentPlan {
-  ifname: string;
-  network: string;
-  conflist: Conflist;
-  args: Record<string, string>;
-  capabilityArgs: Record<string, unknown>;
-  addresses: string[];
-  mac: string;
 }

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 
-export const ipv4 = z.ipv4();
-export const ipv6 = z.ipv6();
+const ipv4 = z.ipv4();
+const ipv6 = z.ipv6();
 export const ipAddress = z.union([ipv4, ipv6], { error: 'must be an IPv4 or IPv6 address' });
 export const cidr = z.union([z.cidrv4(), z.cidrv6()], { error: 'must be an address with a prefix length, such as 10.20.0.0/24' });
 

@@ -5,7 +5,6 @@ import { hostInterface } from './names.ts';
 
 /** Kinds of networks. `cni` is a plain CNI file, `bridge` our own; the others' parts are not built yet. */
 export const networkTypes = ['bridge', 'cni', 'cilium', 'flannel', 'calico', 'multus'] as const;
-export type NetworkType = (typeof networkTypes)[number];
 
 export const ipamKinds = ['sticky', 'host-local'] as const;
 

@@ -66,7 +66,7 @@ for (const { name, release, hostTests } of releases)
       const argv = ['-r', release, '-u', written, ...options, ...binds, 'env', '-C', '/project', ...command];
       const file = join(logs, `roots-${release}-${step}.log`);
       const output = createWriteStream(file);
-      const child = spawn('test/support/debian-root.sh', argv, { stdio: ['ignore', 'pipe', 'pipe'] });
+      const child = spawn('bash', ['test/support/debian-root.sh', ...argv], { stdio: ['ignore', 'pipe', 'pipe'] });
       child.stdout.pipe(output, { end: false });
       child.stderr.pipe(output, { end: false });
       const status = await new Promise((done) => child.once('close', done));

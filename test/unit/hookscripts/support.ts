@@ -39,8 +39,9 @@ export interface RunningHook {
 export const lxcHook = `${source}/lxc-hook`;
 
 /** Bundles the hookscript as the package does: one CommonJS file without an extension. */
-export async function bundleHookscript(outfile: string): Promise<void> {
+async function bundleHookscript(outfile: string): Promise<void> {
   await build({
+    banner: { js: '#!/usr/bin/node' },
     entryPoints: [`${source}/hookscript.ts`],
     outfile,
     bundle: true,
