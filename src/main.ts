@@ -48,6 +48,7 @@ async function main(argv: readonly string[]): Promise<void> {
   const configuration = createConfiguration({
     root: settings.root,
     store: store.configuration,
+    transaction: store.transaction,
     log: (message, facts) => log.warn(facts, message),
   });
   const reservations = createReservations({ root: settings.root, store, clock: now, writable: () => configuration.current.writable, node });

@@ -6,7 +6,7 @@ import type { ConfigProblem, ConfigSnapshot } from './configuration.ts';
 import { containerIssues, type FixedAddresses, parseContainerFile } from './containers.ts';
 import { type FileKind, kindOfFile, stem } from './files.ts';
 import { conflict, filesNamedBy, parseCniNetwork, parseNetwork } from './networks.ts';
-import { refusal, validate } from './validate.ts';
+import { type Issue, refusal, validate } from './validate.ts';
 import { parseYaml } from './yaml.ts';
 
 /** What a good file says. */
@@ -42,8 +42,9 @@ export function parseFile(file: string, text: string): Version {
 
 type Content = Pick<ConfigSnapshot, 'networks' | 'containers' | 'settings' | 'problems'>;
 
-/** All files together: what serves (file → version) and what that makes. Of networks that exclude each other the first
- *  in the order of files serves, which is the same on every node. `missing` are files outside the root that are not there. */
+/** All files together: what serves (file → version) and what that makes. Of networks that exclude each other, and of
+ *  containers that fix one address, the one that served already serves on; among new ones the first in the order of
+ *  files. `missing` are files outside the root that are not there. */
 export function compose(
   files: ReadonlyMap<string, Known>,
   missing: ReadonlySet<string>,
@@ -51,33 +52,41 @@ export function compose(
   const served = new Map<string, Version>();
   const problems: ConfigProblem[] = [];
   const networks = new Map<string, Network>();
-  const containers: ContainerConfig[] = [];
+  const containers: { file: string; known: Known; version: Version }[] = [];
   const refused = new Map<string, string>();
   let settings = settingsFile.parse({});
 
-  for (const file of [...files.keys()].sort()) {
-    const known = files.get(file);
-    if (!known) continue;
+  for (const [file, known] of [...files].sort(byService)) {
     const { version, error } = choose(file, known, networks);
     if (error) problems.push({ file, error, lastGoodServes: version !== null });
     if (!version) {
       if (file.startsWith('networks/')) refused.set(stem(file), file);
       continue;
     }
-    served.set(file, version);
     const { object } = version;
+    if (object.kind === 'container') containers.push({ file, known, version });
+    else served.set(file, version);
     if (object.kind === 'network') networks.set(object.value.name, withWarnings(object.value, missing));
-    else if (object.kind === 'container') containers.push(object.value);
-    else settings = object.value;
+    if (object.kind === 'settings') settings = object.value;
   }
 
-  containers.sort((one, other) => one.vmid - other.vmid);
-  const together = containerProblems(containers, networks, refused);
-  return {
+  const fixed: FixedAddresses = new Map();
+  const configured: ContainerConfig[] = [];
+  for (const { file, known, version } of containers) {
+    const { version: chosen, problem } = chooseContainer(file, version, known, networks, refused, fixed);
     // what keeps a container from starting comes before what only is out of date
-    content: { networks, containers: new Map(containers.map((one) => [one.vmid, one])), settings, problems: [...together, ...problems] },
-    served,
-  };
+    if (problem) problems.unshift(problem);
+    if (!problem || problem.lastGoodServes) served.set(file, chosen);
+    if (chosen.object.kind === 'container') configured.push(chosen.object.value);
+  }
+  configured.sort((one, other) => one.vmid - other.vmid);
+  return { content: { networks, containers: new Map(configured.map((one) => [one.vmid, one])), settings, problems }, served };
+}
+
+/** Files that say what served last come first: a new file never takes from one that serves. */
+function byService([one, known]: [string, Known], [other, knownOther]: [string, Known]): number {
+  const rank = ({ now, good }: Known) => (good && 'object' in now && now.text === good.text ? 0 : 1);
+  return rank(known) - rank(knownOther) || (one < other ? -1 : 1);
 }
 
 /** What a file says now if it can be, else what it said last. */
@@ -103,17 +112,40 @@ function conflictWith({ object }: Version, networks: ReadonlyMap<string, Network
   return null;
 }
 
-function containerProblems(
-  containers: readonly ContainerConfig[],
+/** What a container's file says, if it goes with the networks and the other containers; else what it said last, if that
+ *  does; else what it says all the same: the container stays configured, and its start is refused. */
+function chooseContainer(
+  file: string,
+  version: Version,
+  { good }: Known,
   networks: ReadonlyMap<string, Network>,
   refused: ReadonlyMap<string, string>,
-): ConfigProblem[] {
-  const fixed: FixedAddresses = new Map();
-  return containers.flatMap((container) => {
-    const file = `containers/${container.vmid}.yaml`;
-    const issues = containerIssues(container, networks, refused, fixed);
-    return issues.length === 0 ? [] : [{ file, error: refusal(file, issues, { vmid: container.vmid }), lastGoodServes: false }];
-  });
+  fixed: FixedAddresses,
+): { version: Version; problem: ConfigProblem | null } {
+  const issues = issuesOf(version, networks, refused, fixed);
+  if (issues.length === 0) return { version, problem: null };
+  const vmid = version.object.kind === 'container' ? version.object.value.vmid : 0;
+  const lastGoodServes = good !== null && good.text !== version.text && issuesOf(good, networks, refused, fixed).length === 0;
+  return { version: lastGoodServes ? good : version, problem: { file, error: refusal(file, issues, { vmid }), lastGoodServes } };
+}
+
+/** Takes the container's fixed addresses only when nothing is wrong with it. */
+function issuesOf(
+  { object }: Version,
+  networks: ReadonlyMap<string, Network>,
+  refused: ReadonlyMap<string, string>,
+  fixed: FixedAddresses,
+): Issue[] {
+  if (object.kind !== 'container') return [];
+  const own: FixedAddresses = new Map();
+  const issues = containerIssues(object.value, networks, refused, overlay(fixed, own));
+  if (issues.length === 0) for (const [key, vmid] of own) fixed.set(key, vmid);
+  return issues;
+}
+
+/** Reads through to what is taken, writes to `own`. */
+function overlay(taken: FixedAddresses, own: FixedAddresses): Pick<FixedAddresses, 'get' | 'set'> {
+  return { get: (key) => own.get(key) ?? taken.get(key), set: (key, vmid) => own.set(key, vmid) };
 }
 
 function withWarnings(network: Network, missing: ReadonlySet<string>): Network {

@@ -34,7 +34,7 @@ export function containerIssues(
   container: ContainerConfig,
   networks: ReadonlyMap<string, Network>,
   refused: ReadonlyMap<string, string>,
-  fixed: FixedAddresses,
+  fixed: Pick<FixedAddresses, 'get' | 'set'>,
 ): Issue[] {
   return container.interfaces.flatMap(({ network: name, address }, index) => {
     const field = `interfaces[${index}]`;

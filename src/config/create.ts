@@ -162,7 +162,9 @@ export function createConfiguration(options: ConfigurationOptions): Configuratio
 
 async function readRoot(root: string, stamps: ReadonlyMap<string, string>, vmid?: number) {
   const state = await stateOfRoot(root);
-  return { state, found: state.readable ? await scan(root, stamps, vmid) : null };
+  const found = state.readable ? await scan(root, stamps, vmid) : null;
+  // a root that went away while it was read says nothing about what is missing
+  return { state: found ? await stateOfRoot(root) : state, found };
 }
 
 /** Of the files outside the root that networks name, those that are not there. */
