@@ -24,20 +24,30 @@ const absolutePath = z.string().regex(/^\/[^\0]*$/, 'must be an absolute path');
 export const nodeFile = z
   .strictObject({
     root: absolutePath.meta({ description: 'folder of networks/, containers/ and settings.yaml' }),
-    stateDir: absolutePath.default('/var/lib/pve-cni'),
-    runDir: absolutePath.default('/run/pve-cni'),
-    netnsDir: absolutePath.default('/run/netns'),
-    cniCacheDir: absolutePath.default('/var/lib/cni'),
-    pluginDirs: z.array(absolutePath).min(1).default(['/opt/cni/bin', '/usr/lib/cni']),
+    stateDir: absolutePath.default('/var/lib/pve-cni').meta({ description: 'folder of the state, `state.db`' }),
+    runDir: absolutePath.default('/run/pve-cni').meta({ description: 'folder of the socket' }),
+    netnsDir: absolutePath.default('/run/netns').meta({ description: 'folder that `ip netns` looks into' }),
+    cniCacheDir: absolutePath.default('/var/lib/cni').meta({ description: 'folder of the results that CNI runtimes keep' }),
+    pluginDirs: z
+      .array(absolutePath)
+      .min(1)
+      .default(['/opt/cni/bin', '/usr/lib/cni'])
+      .meta({ description: 'folders of the plugins, the first that has one wins; `/opt/cni/bin`, `/usr/lib/cni` when absent' }),
     lxcPath: absolutePath.default('/var/lib/lxc').meta({ description: 'where LXC keeps its containers' }),
     metrics: z
       .strictObject({ listen: z.string().regex(/^(127\.\d+\.\d+\.\d+|\[::1\]|[0-9a-fA-F.:[\]]+):\d{1,5}$/, 'must be ADDRESS:PORT') })
-      .optional(),
+      .optional()
+      .meta({ description: 'TCP address that metrics are served on, besides the socket' }),
     tracing: z.strictObject({ otlp: z.url() }).optional().meta({ description: 'OTLP/HTTP endpoint that operations are exported to' }),
     log: z.strictObject({ level: z.enum(['trace', 'debug', 'info', 'warn', 'error']).default('info') }).default({ level: 'info' }),
     parallel: z.number().int().min(1).max(64).default(8).meta({ description: 'operations that run at once' }),
-    reconcileSeconds: z.number().min(0.1).max(3600).default(60),
-    livenessSeconds: z.number().min(0.1).max(60).default(5),
+    reconcileSeconds: z
+      .number()
+      .min(0.1)
+      .max(3600)
+      .default(60)
+      .meta({ description: 'seconds between two comparisons of all that is with all that should be' }),
+    livenessSeconds: z.number().min(0.1).max(60).default(5).meta({ description: 'seconds between two looks whether containers still run' }),
     timeouts: z
       .strictObject({
         pluginSeconds: z.number().positive().max(300).default(30),
