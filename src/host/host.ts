@@ -7,6 +7,7 @@ import { createNetns } from './netns.ts';
 import { createNft } from './nft.ts';
 import { bootId, containerOf, findInits, isAlive, isNetns, namespaceOf, startTimeOf } from './processes.ts';
 import { createRun } from './run.ts';
+import { isStarting } from './starting.ts';
 import { ensureForwarding } from './sysctl.ts';
 
 /** The system under us: the only room that touches it. */
@@ -32,6 +33,7 @@ export function createHost(options: { trace: Trace; runDir: string; lxcPath: str
     findInits,
     isAlive,
     isNetns,
+    isStarting,
     namespaceOf,
     startTimeOf,
     // files

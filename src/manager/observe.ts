@@ -7,6 +7,8 @@ export interface ObserveOptions {
   init?: ObservedInit | null | undefined;
   /** a scan of all running containers that was made already */
   inits?: ReadonlyMap<number, ObservedInit>;
+  /** a container that is being started is not taken for running: its start attaches it, and may be refused */
+  leaveStarting?: boolean;
   /** look into the container's namespace, too (costs a process) */
   deep?: boolean;
 }
@@ -15,7 +17,9 @@ export interface ObserveOptions {
 export async function observe(deps: Dependencies, vmid: number, options: ObserveOptions = {}): Promise<Situation['observed']> {
   const { store, host, bootId } = deps;
   const life = store.lives.get(vmid);
-  const init = options.init === undefined ? await runningInit(deps, vmid, life, options.inits) : options.init;
+  const found = options.init === undefined ? await runningInit(deps, vmid, life, options.inits) : options.init;
+  const starting = options.leaveStarting && found && !(life && isLifeOf(life, found, bootId)) && (await host.isStarting(found.pid));
+  const init = starting ? null : found;
   const sameLife = life !== null && init !== null && isLifeOf(life, init, bootId);
   const pinned = sameLife && (await host.netns.inode(life.netnsPath)) !== null;
   const drift = sameLife && pinned ? await findDrift(deps, life, store.attachments.list({ vmid }), options.deep ?? false) : new Map();

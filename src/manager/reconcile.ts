@@ -99,6 +99,7 @@ export function createReconciler(deps: Dependencies, operations: Operations): Re
           allOrNothing: false,
           detachTimeoutMs: settings.timeouts.pluginSeconds * 1000,
           deep,
+          leaveStarting: true,
           ...(inits && { inits }),
         });
         const parts = [
