@@ -20,11 +20,11 @@ const parallel = 16;
 /** Looks at all files, or at the networks and one container. What has the stamp it had before is not read again, except
  *  that one container's file: a stamp may lag behind on other nodes, what is read never does.
  *  @throws the system's error when folders or files cannot be read */
-export async function scan(root: string, stamps: ReadonlyMap<string, Stamp>, vmid?: number): Promise<Scan> {
+export async function scan(root: string, stampBefore: (file: string) => Stamp, vmid?: number): Promise<Scan> {
   const found = new Map<string, Found>();
   const files = vmid === undefined ? await allFiles(root, found) : [...(await filesIn(root, 'networks')), containerPath(vmid)];
   await inParallel(files, async (file) => {
-    const one = await look(root, file, vmid !== undefined && file === containerPath(vmid) ? '' : (stamps.get(file) ?? ''));
+    const one = await look(root, file, vmid !== undefined && file === containerPath(vmid) ? '' : stampBefore(file));
     if (one) found.set(file, one);
   });
   return {
