@@ -6,7 +6,8 @@ import { execa } from 'execa';
  *  namespaces, forwarding. Of the calling process' network namespace. */
 export type KernelState = string[];
 
-/** Counters, handles, lifetimes and indexes are left out: they change without anybody changing anything. */
+/** Counters, handles, lifetimes and indexes are left out: they change without anybody changing anything. So are IPv6's
+ *  link-local addresses and their routes: the kernel makes them a second or two after a link's carrier comes. */
 export async function snapshotKernel(): Promise<KernelState> {
   const facts = await Promise.all([links(), routes(), nftables(), iptables(), pins(), forwarding()]);
   return facts.flat().sort();
@@ -38,7 +39,7 @@ async function links(): Promise<string[]> {
   return list.flatMap((link) => {
     const kind = (link.linkinfo as Json | undefined)?.info_kind ?? '';
     const up = (link.flags as string[]).includes('UP') ? 'up' : 'down';
-    const addresses = (link.addr_info ?? []) as Json[];
+    const addresses = ((link.addr_info ?? []) as Json[]).filter(({ local }) => !isLinkLocal(String(local)));
     return [
       `link ${link.ifname} ${kind} ${up} mtu ${link.mtu} master ${link.master ?? ''} alias ${link.ifalias ?? ''}`,
       ...addresses.map((one) => `address ${link.ifname} ${one.local}/${one.prefixlen}`),
@@ -57,7 +58,12 @@ async function routes(): Promise<string[]> {
 
 function lines(subject: string, text: string): string[] {
   const steady = text.replace(/ (expires \d+sec|linkdown|dead)/g, '');
-  return steady.split('\n').flatMap((line) => (line.trim() ? [`${subject} ${line.trim()}`] : []));
+  return steady.split('\n').flatMap((line) => (line.trim() && !isLinkLocal(line) ? [`${subject} ${line.trim()}`] : []));
+}
+
+/** Of an address, or of a route to such addresses. */
+function isLinkLocal(text: string): boolean {
+  return /^((local|anycast|multicast) )?fe80:/.test(text);
 }
 
 async function nftables(): Promise<string[]> {
