@@ -1,5 +1,6 @@
 import { isLifeOf, type ObservedInit, type Situation } from '../core/plan.ts';
 import type { Attachment, Life } from '../model/attachment.ts';
+import { kindOf } from '../networks/networks.ts';
 import type { Dependencies } from './dependencies.ts';
 
 export interface ObserveOptions {
@@ -38,13 +39,18 @@ export async function runningInit(
   return (inits ?? (await host.findInits())).get(vmid) ?? null;
 }
 
-/** Attached interfaces whose link is gone: these are made anew. */
+/** Attached interfaces whose link is gone, or not where it was: these are made anew. */
 async function findDrift(deps: Dependencies, life: Life, attachments: readonly Attachment[], deep: boolean): Promise<Map<string, string>> {
   const { host } = deps;
   const drift = new Map<string, string>();
   const attached = attachments.filter(({ phase }) => phase === 'attached' || phase === 'degraded');
-  for (const { ifname, hostInterface } of attached)
-    if (hostInterface && !(await host.readLink(hostInterface))) drift.set(ifname, `its host interface ${hostInterface} is gone`);
+  for (const { ifname, hostInterface, network } of attached) {
+    if (!hostInterface) continue;
+    const bridge = bridgeOf(deps, network);
+    if (!(await host.readLink(hostInterface))) drift.set(ifname, `its host interface ${hostInterface} is gone`);
+    else if (bridge && !(await host.portsOf(bridge)).includes(hostInterface))
+      drift.set(ifname, `${hostInterface} is not on bridge ${bridge}`);
+  }
   if (!deep || attached.length === 0) return drift;
   const inside = await host.ip.addresses(life.netnsPath).catch(() => null);
   for (const attachment of attached) {
@@ -56,6 +62,12 @@ async function findDrift(deps: Dependencies, life: Life, attachments: readonly A
     if (lost) noteAddresses(deps, attachment, lost);
   }
   return drift;
+}
+
+/** The bridge of ours that a network's containers must be on. */
+function bridgeOf({ configuration }: Dependencies, name: string): string | undefined {
+  const network = configuration.current.networks.get(name);
+  return network && kindOf(network).bridge?.(network).name;
 }
 
 /** An address that the container itself took away is shown, not fought over. */
