@@ -191,6 +191,16 @@ export async function addressesInside(container: Container, ifname = 'eth0'): Pr
   return [...text.matchAll(/inet6? (\S+) .*scope global/g)].map((match) => (match[1] ?? '').split('/')[0] ?? '');
 }
 
-export async function ping(container: Container, address: string): Promise<void> {
-  await container.exec(['ping', ...(address.includes(':') ? ['-6'] : []), '-c', '1', '-w', '5', address]);
+export async function ping(container: Container, address: string, seconds = 5): Promise<void> {
+  await container.exec([
+    'ping',
+    ...(address.includes(':') ? ['-6'] : []),
+    '-c',
+    '1',
+    '-w',
+    String(seconds),
+    '-W',
+    String(seconds),
+    address,
+  ]);
 }
