@@ -1,4 +1,5 @@
-import { readdir, readFile, stat } from 'node:fs/promises';
+import { existsSync, readFileSync } from 'node:fs';
+import { readdir, readFile } from 'node:fs/promises';
 
 /** A network interface of the host, read from sysfs: no process is started. */
 export interface Link {
@@ -13,14 +14,9 @@ export interface Link {
 const root = '/sys/class/net';
 
 export async function readLink(name: string): Promise<Link | null> {
-  const [mtu, flags, bridge, alias] = await Promise.all([
-    read(`${root}/${name}/mtu`),
-    read(`${root}/${name}/flags`),
-    stat(`${root}/${name}/bridge`).catch(() => null),
-    read(`${root}/${name}/ifalias`),
-  ]);
-  if (mtu === null || flags === null) return null;
-  return { name, mtuBytes: Number(mtu), up: (Number(flags) & 1) === 1, isBridge: bridge !== null, alias: alias ?? '' };
+  const [mtu, flags, alias] = ['mtu', 'flags', 'ifalias'].map((attribute) => readNow(`${root}/${name}/${attribute}`));
+  if (!mtu || !flags) return null;
+  return { name, mtuBytes: Number(mtu), up: (Number(flags) & 1) === 1, isBridge: existsSync(`${root}/${name}/bridge`), alias: alias ?? '' };
 }
 
 export async function listLinks(): Promise<string[]> {
@@ -52,4 +48,13 @@ export async function localAddresses(): Promise<{ ipv4: Set<string>; ipv6: { add
 
 async function read(path: string): Promise<string | null> {
   return (await readFile(path, 'utf8').catch(() => null))?.trim() ?? null;
+}
+
+/** sysfs waits for no disk, and a hop to the thread pool costs ten times the call. */
+function readNow(path: string): string | null {
+  try {
+    return readFileSync(path, 'utf8').trim();
+  } catch {
+    return null;
+  }
 }

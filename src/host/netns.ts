@@ -1,5 +1,5 @@
-import { constants } from 'node:fs';
-import { mkdir, open, readdir, readFile, rm, stat } from 'node:fs/promises';
+import { closeSync, constants, mkdirSync, openSync, rmSync, type Stats, statSync } from 'node:fs';
+import { mkdir, readdir, readFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { failure } from '../model/errors.ts';
 import { type Init, isAlive } from './processes.ts';
@@ -25,22 +25,23 @@ export interface Netns {
   prepareFolder(folder: string): Promise<void>;
 }
 
+/** What waits for no disk (pins lie in tmpfs) is synchronous: each hop to the thread pool costs more than the call. */
 export function createNetns(run: Run): Netns {
   const pins = new Map<string, string>();
-  const remember = async (path: string) => {
-    const inode = await nsfsInode(path);
+  const remember = (path: string) => {
+    const inode = nsfsInode(path);
     if (inode !== null) pins.set(inode, path);
   };
   const bind = async (from: string, to: string) => {
     await unpin(to);
-    await mkdir(dirname(to), { recursive: true });
+    mkdirSync(dirname(to), { recursive: true });
     // O_EXCL|O_NOFOLLOW: never mount onto a path that somebody else prepared
-    await (await open(to, constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW, 0o444)).close();
+    closeSync(openSync(to, constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW, 0o444));
     await run(['mount', '--bind', from, to]);
   };
   const unpin = async (path: string) => {
-    while ((await nsfsInode(path)) !== null) await run(['umount', '--lazy', path]);
-    await rm(path, { force: true });
+    while (nsfsInode(path) !== null) await run(['umount', '--lazy', path]);
+    rmSync(path, { force: true });
   };
   return {
     async pin(init, path) {
@@ -58,25 +59,24 @@ export function createNetns(run: Run): Netns {
     async move(from, to) {
       await bind(from, to);
       await unpin(from);
-      await remember(to);
+      remember(to);
     },
     unpin,
-    inode: nsfsInode,
+    inode: async (path) => nsfsInode(path),
     async pinnedAt(inode) {
       const path = pins.get(inode);
       if (path === undefined) return null;
-      if ((await nsfsInode(path)) === inode) return path;
+      if (nsfsInode(path) === inode) return path;
       pins.delete(inode);
       return null;
     },
     async list(folder) {
       const names = await readdir(folder).catch(() => []);
-      const pinned = await Promise.all(names.map(async (name) => ((await nsfsInode(`${folder}/${name}`)) === null ? null : name)));
-      return pinned.filter((name) => name !== null);
+      return names.filter((name) => nsfsInode(`${folder}/${name}`) !== null);
     },
     async prepareFolder(folder) {
       await mkdir(folder, { recursive: true, mode: 0o755 });
-      for (const name of await readdir(folder)) await remember(`${folder}/${name}`);
+      for (const name of await readdir(folder)) remember(`${folder}/${name}`);
       const mounts = await readFile('/proc/self/mountinfo', 'utf8');
       if (mounts.split('\n').some((line) => line.split(' ')[4] === folder)) return;
       await run(['mount', '--bind', folder, folder]);
@@ -86,10 +86,18 @@ export function createNetns(run: Run): Netns {
 }
 
 /** `net:[4026532181]` when a network namespace is mounted at the path. */
-async function nsfsInode(path: string): Promise<string | null> {
-  const [file, parent] = await Promise.all([stat(path).catch(() => null), stat(dirname(path)).catch(() => null)]);
+function nsfsInode(path: string): string | null {
+  const [file, parent] = [path, dirname(path)].map(statOf);
   // a pin lies on nsfs, hence on another device than its folder; an empty file that lost its mount does not
   return file && parent && file.dev !== parent.dev ? `net:[${file.ino}]` : null;
+}
+
+function statOf(path: string): Stats | null {
+  try {
+    return statSync(path, { throwIfNoEntry: false }) ?? null;
+  } catch {
+    return null;
+  }
 }
 
 function gone(init: Init) {

@@ -22,7 +22,9 @@ export function createRun(trace: Trace): Run {
 async function runTool(argv: readonly [string, ...string[]], options: RunOptions): Promise<string> {
   const [file, ...args] = argv;
   const result = await execa(file, args, {
-    input: options.input ?? '',
+    // what is not needed is not made: streams for an empty stdin, a handler of our own end for each child
+    ...(options.input === undefined ? { stdin: 'ignore' as const } : { input: options.input }),
+    cleanup: false,
     timeout: options.timeoutMs ?? 10_000,
     killSignal: 'SIGKILL',
     ...(options.signal && { cancelSignal: options.signal }),

@@ -62,7 +62,8 @@ export async function prepareNetwork(deps: Dependencies, network: Network, deep 
   return spec ? deps.trace('step:prepare', () => deps.datapath.apply(spec, { deep }), { network: network.name }) : false;
 }
 
-/** Attaches one interface: the intent is durable before the first plugin runs, the result before this returns. On a
+/** Attaches one interface: the intent is durable before the first plugin runs, the result with
+ *  the operation's end. On a
  *  failure what was done is undone, or recorded as a debt. @throws PveCniError */
 export async function attach(deps: Dependencies, life: Life, wanted: ContainerInterface, signal: AbortSignal): Promise<Attachment> {
   const { store, runtime, trace, clock } = deps;
@@ -105,7 +106,8 @@ export async function attach(deps: Dependencies, life: Life, wanted: ContainerIn
         const lines = routeLines(wanted.name, result, defaultRoute);
         if (lines.length > 0) await trace('step:routes', () => deps.host.ip.batch(lines, life.netnsPath));
         const attached: Attachment = { ...intent, phase: 'attached', result, since: clock(), ...factsOf(result, wanted.name, intent) };
-        await trace('journal:attached', async () => store.attachments.put(attached));
+        // the end of the operation, before anybody is answered, or the next intent makes it durable
+        await trace('journal:attached', async () => store.relaxed(() => store.attachments.put(attached)));
         return attached;
       } catch (thrown) {
         await undo(deps, intent, thrown);

@@ -4,6 +4,9 @@ import type { CniAttachment } from '../model/cni.ts';
 import { asPveCniError, errorRecord } from '../model/errors.ts';
 import type { Dependencies } from './dependencies.ts';
 
+/** A DEL that ends within this time needs no help with its link, ms. */
+const quickMs = 200;
+
 export interface DetachOptions {
   /** for the whole chain; then it is a debt */
   timeoutMs: number;
@@ -19,13 +22,15 @@ export async function detach(deps: Dependencies, attachment: Attachment, options
   return trace(
     'step:detach',
     async () => {
-      await trace('journal:removing', async () => store.attachments.put({ ...attachment, phase: 'removing', since: clock() }));
+      // relaxed: after a power cut the attachment is one of an earlier boot, which is detached whatever its phase
+      const removing: Attachment = { ...attachment, phase: 'removing', since: clock() };
+      await trace('journal:removing', async () => store.relaxed(() => store.attachments.put(removing)));
       const request = await reachable(deps, attachment.request, options.netnsHint);
-      // a dead container's pinned namespace must not go on answering ARP while its plugins take their time
-      if (request.netns) await trace('step:down', () => setDown(deps, request));
       try {
-        await runtime.del(request, { signal: AbortSignal.timeout(options.timeoutMs), pluginTimeoutMs: options.timeoutMs });
-        await trace('journal:absent', async () => store.attachments.remove(vmid, ifname));
+        await downUnlessQuick(deps, request, () =>
+          runtime.del(request, { signal: AbortSignal.timeout(options.timeoutMs), pluginTimeoutMs: options.timeoutMs }),
+        );
+        await trace('journal:absent', async () => store.relaxed(() => store.attachments.remove(vmid, ifname)));
         return true;
       } catch (thrown) {
         const reason = errorRecord(asPveCniError(thrown));
@@ -85,6 +90,25 @@ async function reachable({ host }: Dependencies, request: CniAttachment, hint?: 
   if (request.netns && (await host.netns.inode(request.netns)) !== null) return request;
   if (hint && (await host.isNetns(hint))) return { ...request, netns: hint };
   return { ...request, netns: '' };
+}
+
+/** A DEL takes the link away itself. One that fails or takes its time must not leave a dead container's pinned namespace
+ *  answering ARP: then the link is set down, beside the DEL, and before this ends. */
+async function downUnlessQuick(deps: Dependencies, request: CniAttachment, del: () => Promise<void>): Promise<void> {
+  let down: Promise<void> | null = null;
+  const setDownOnce = () => {
+    if (request.netns) down ??= deps.trace('step:down', () => setDown(deps, request));
+  };
+  const late = setTimeout(setDownOnce, quickMs);
+  try {
+    await del();
+  } catch (error) {
+    setDownOnce();
+    throw error;
+  } finally {
+    clearTimeout(late);
+    await down;
+  }
 }
 
 async function setDown({ host, log }: Dependencies, { netns, ifname }: CniAttachment): Promise<void> {

@@ -52,6 +52,7 @@ export async function answerHook(
       requester,
       priority: 10,
       lazy: phase.lazy,
+      relaxed: true,
       timeoutMs: (phase.starts ? timeouts.operationSeconds : timeouts.operationSeconds + timeouts.stopSeconds) * 1000,
       ...(phase.starts && { signal }),
     },

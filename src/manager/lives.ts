@@ -22,7 +22,8 @@ export async function beginLife(deps: Dependencies, vmid: number, init: Observed
     initStartTime: init.startTime,
     netnsPath: `${settings.netnsDir}/ct${vmid}`,
   };
-  store.lives.put(life);
+  // a pin does not outlive a power cut, and what is attached to it is recorded after it
+  store.relaxed(() => store.lives.put(life));
   try {
     await trace('step:pin', () => host.netns.pin(init, life.netnsPath));
   } catch (error) {
@@ -45,7 +46,7 @@ export async function endLife({ store, host, trace, ...deps }: Dependencies, lif
       await host.netns.unpin(life.netnsPath);
     }
   });
-  store.lives.remove(life.vmid);
+  store.relaxed(() => store.lives.remove(life.vmid));
 }
 
 /** Pins a living namespace again whose pin somebody removed. */

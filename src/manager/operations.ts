@@ -19,6 +19,9 @@ export interface OperationRequest {
   priority: number;
   /** true: no row in the audit log until `record` is called; for looks that mostly find nothing to do */
   lazy?: boolean;
+  /** true: the row's begin does not wait for the disk. For work whose own first commit comes before anything that
+   *  outlives a power cut */
+  relaxed?: boolean;
 }
 
 /** What the work of an operation is given. */
@@ -66,7 +69,9 @@ export function createOperations({ store, clock, log, onOperation, trace, settin
     const operation = newOperation(request, clock());
     let recorded = false;
     const record = () => {
-      if (!recorded) store.operations.begin(operation);
+      if (recorded) return;
+      if (request.relaxed) store.relaxed(() => store.operations.begin(operation));
+      else store.operations.begin(operation);
       recorded = true;
     };
     const context: OperationContext = {

@@ -87,6 +87,15 @@ function tables(db: Database.Database, file: string, rebuilt: Store['rebuilt']):
         throw thrown instanceof Database.SqliteError ? stateError('transaction', file, thrown) : thrown;
       }
     },
+    relaxed(work) {
+      // in WAL mode NORMAL writes the commit and leaves the fsync to the next one (https://sqlite.org/pragma.html#pragma_synchronous)
+      db.pragma('synchronous = NORMAL');
+      try {
+        work();
+      } finally {
+        db.pragma('synchronous = FULL');
+      }
+    },
     rebuilt,
     close: () => void db.close(),
   };

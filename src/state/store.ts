@@ -1,7 +1,7 @@
 import type { AddressReservation, Attachment, Debt, Life } from '../model/attachment.ts';
 import type { Operation } from '../model/operation.ts';
 
-/** The journal and index of one node, in SQLite. Synchronous; what a call has returned from is durable. */
+/** The journal and index of one node, in SQLite. Synchronous; what a call has returned from is durable, but for `relaxed`. */
 export interface Store {
   lives: {
     list(): Life[];
@@ -59,6 +59,10 @@ export interface Store {
   };
   /** several changes, one durable commit, all or nothing */
   transaction<T>(work: () => T): T;
+  /** Changes that survive the end of this process at once, and a power cut with the next commit of anything else: for what
+   *  a power cut makes pointless, or what is followed by a durable commit before anybody relies on it. Saves waiting for
+   *  the disk. Not within a transaction. */
+  relaxed(work: () => void): void;
   /** what the opening had to do: null, or why the file was set aside and that it must be rebuilt */
   readonly rebuilt: { reason: string; setAside: string } | null;
   close(): void;

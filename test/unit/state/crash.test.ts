@@ -27,9 +27,14 @@ async function run(parameters: string[], killAfter: number | null, ready: () => 
 describe('a process killed while it writes', () => {
   const files = useFolder();
 
-  for (const commits of [1, 37, 150])
-    it(`after ${commits} commits: every acknowledged one is there, and each is there whole`, async () => {
-      const acknowledged = await run(['store', files.path('state.db')], commits);
+  for (const [mode, commits] of [
+    ['store', 1],
+    ['store', 37],
+    ['store', 150],
+    ['relaxed', 150],
+  ] as const)
+    it(`after ${commits} commits (${mode}): every acknowledged one is there, and each is there whole`, async () => {
+      const acknowledged = await run([mode, files.path('state.db')], commits);
       const store = files.open();
       assert.equal(store.rebuilt, null);
       const attachments = store.attachments.list();

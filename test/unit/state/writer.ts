@@ -1,5 +1,6 @@
 /** A process that changes state until it is killed, and says on stdout what was acknowledged: one line each.
- *  writer.ts store FILE: commits · writer.ts addresses FILE ROOT NODE SEED: reserves and releases · writer.ts claim FILE ROOT NODE VMID: one
+ *  writer.ts store FILE: commits · writer.ts relaxed FILE: commits that do not wait for the disk ·
+ *  writer.ts addresses FILE ROOT NODE SEED: reserves and releases · writer.ts claim FILE ROOT NODE VMID: one
  *  pass over a small subnet's addresses, each claimed as fixed, begun when a line comes on stdin. */
 import { once } from 'node:events';
 import { writeSync } from 'node:fs';
@@ -12,13 +13,16 @@ const store = openStore({ file });
 const say = (text: string) => writeSync(1, `${text}\n`);
 const reservations = createReservations({ root, store, clock: Date.now, writable: () => true, shared: mode === 'claim', node });
 
-if (mode === 'store')
+if (mode === 'store' || mode === 'relaxed')
   for (let number = 0; ; number++) {
-    store.transaction(() => {
-      store.attachments.put(attachment(100 + number));
-      store.operations.begin(operation(`o${number}`, { vmid: 100 + number }));
-      store.seen.add(100 + number);
-    });
+    const commit = () =>
+      store.transaction(() => {
+        store.attachments.put(attachment(100 + number));
+        store.operations.begin(operation(`o${number}`, { vmid: 100 + number }));
+        store.seen.add(100 + number);
+      });
+    if (mode === 'relaxed') store.relaxed(commit);
+    else commit();
     say(String(number));
   }
 
