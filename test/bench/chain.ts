@@ -3,7 +3,7 @@ import { existsSync } from 'node:fs';
 import type { Conflist } from '../../src/model/cni.ts';
 
 export const pluginDir = ['/opt/cni/bin', '/usr/lib/cni'].find((folder) => existsSync(`${folder}/bridge`)) ?? '/usr/lib/cni';
-export const bridge = 'bench0';
+const bridge = 'bench0';
 
 /** Five plugins, as a plain configuration list has them. host-local's folder is the caller's. */
 export function fivePlugins(dataDir: string): Conflist {
