@@ -13,7 +13,7 @@ import type { CachedAttachment } from './runtime.ts';
  *  other way round. A file is whole or absent, whenever the power fails. */
 export interface ResultCache {
   /** @throws StateError STATE_WRITE_FAILED */
-  write(attachment: CniAttachment, result: CniResult | null): Promise<void>;
+  write(attachment: CniAttachment, result: CniResult | null, state?: 'unfinished'): Promise<void>;
   /** what ADD was given and answered; null when nothing usable is there */
   read(attachment: CniAttachment): Promise<CachedAttachment | null>;
   /** @throws StateError STATE_WRITE_FAILED */
@@ -25,6 +25,8 @@ export interface ResultCache {
 
 /** libcni's CNICacheV1 */
 const kind = 'cniCacheV1';
+/** our own key, which libcni passes over */
+const unfinished = 'pveCniUnfinished';
 const sync = promisify(fsync);
 
 export function createResultCache(cacheDir: string): ResultCache {
@@ -42,12 +44,17 @@ export function createResultCache(cacheDir: string): ResultCache {
   const namesInFolder = async () => (await readdir(folder).catch(() => [])).filter((name) => !writing.has(name)).sort();
 
   return {
-    async write(attachment, result) {
+    async write(attachment, result, state) {
       const name = fileName(attachment);
       const temporary = `.${name}.tmp`;
       writing.add(temporary);
       try {
-        await writeDurably(folder, temporary, name, JSON.stringify(toFile(attachment, result)));
+        await writeDurably(
+          folder,
+          temporary,
+          name,
+          JSON.stringify({ ...toFile(attachment, result), ...(state && { [unfinished]: true }) }),
+        );
       } catch (error) {
         await rm(`${folder}/${temporary}`, { force: true }).catch(() => {});
         throw notWritten(`${folder}/${name}`, 'write', error);
@@ -117,6 +124,7 @@ async function readEntry(file: string): Promise<CachedAttachment | null> {
       args: Array.isArray(cniArgs) ? Object.fromEntries(cniArgs.map(([key, one]: [unknown, unknown]) => [String(key), String(one)])) : {},
       capabilityArgs: isObject(capabilityArgs) ? capabilityArgs : {},
       result: parsed && !('invalid' in parsed) ? parsed : null,
+      ...(value[unfinished] === true && { unfinished: true }),
       file,
     };
   } catch {

@@ -70,8 +70,10 @@ export function createChain(options: RuntimeOptions, cache: ResultCache): Pick<C
       const { cniVersion } = attachment.conflist;
       let result: CniResult | null = null;
       try {
-        for (const { plugin, path } of found) {
+        for (const [index, { plugin, path }] of found.entries()) {
           result = await runForResult(options, { ...runOf('ADD', plugin, attachment, result), path }, cniVersion, call);
+          // firewall and others find what they made by the prevResult of their DEL only
+          if (index < found.length - 1) await cache.write(attachment, result, 'unfinished');
         }
         if (!result) throw failure('CNI_CONFIG_INVALID', `network ${attachment.conflist.name} has no plugins`);
         await cache.write(attachment, result);
@@ -93,7 +95,7 @@ export function createChain(options: RuntimeOptions, cache: ResultCache): Pick<C
       if (conflist.disableCheck || conflist.cniVersion === '0.3.1') return;
       const where = { network: conflist.name, ifname, containerId };
       const entry = await cache.read(attachment);
-      if (!entry?.result) {
+      if (!entry?.result || entry.unfinished) {
         const why = 'no result of its ADD is cached, so nothing tells what should be there';
         throw failure('CNI_CHECK_FAILED', `cannot check ${ifname} of ${containerId} on network ${conflist.name}: ${why}`, where);
       }

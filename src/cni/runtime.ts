@@ -21,7 +21,10 @@ export interface CallOptions {
 
 /** An attachment found in the cache folder. */
 export interface CachedAttachment extends CniAttachment {
+  /** what the last plugin that ended had answered */
   result: CniResult | null;
+  /** its ADD never came to its end */
+  unfinished?: true;
   file: string;
 }
 

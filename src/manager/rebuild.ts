@@ -35,8 +35,8 @@ export async function rebuildJournal(deps: Dependencies): Promise<number> {
       store.lives.put(life);
       const attachment = attachmentOf(entry, vmid, life.bootId, deps.clock());
       store.attachments.put({ ...attachment, phase: 'adding' });
-      // without a result the ADD never ended: it is undone
-      if (entry.result) store.attachments.put(attachment);
+      // an ADD that never ended is undone
+      if (entry.result && !entry.unfinished) store.attachments.put(attachment);
     });
     found += 1;
   }
@@ -47,7 +47,12 @@ function isLiving(life: Life, bootId: string): boolean {
   return isLifeOf(life, { pid: life.initPid, startTime: life.initStartTime }, bootId);
 }
 
-function attachmentOf({ result, file: _file, ...request }: CachedAttachment, vmid: number, bootId: string, since: number): Attachment {
+function attachmentOf(
+  { result, file: _file, unfinished: _unfinished, ...request }: CachedAttachment,
+  vmid: number,
+  bootId: string,
+  since: number,
+): Attachment {
   const index = result?.interfaces.findIndex((one) => one.name === request.ifname && one.sandbox) ?? -1;
   return {
     vmid,

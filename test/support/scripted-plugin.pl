@@ -21,13 +21,14 @@ my @directives = split /\n/, $directives;
 my $stdin = '';
 if (!grep { $_ eq 'no-read' } @directives) { local $/; $stdin = <STDIN> // ''; }
 
-my $number = 1;
-$number++ while -e sprintf('%s/calls/%04d', $base, $number);
-my $record = sprintf '%s/calls/%04d', $base, $number;
-open my $call, '>:raw', "$record.tmp" or die "cannot record: $!";
+my $temporary = "$base/calls/$$.tmp";
+open my $call, '>:raw', $temporary or die "cannot record: $!";
 print $call join("\0", $name, $$, getpgrp(0), scalar(@ARGV), (map { "$_=$ENV{$_}" } sort keys %ENV)), "\0\0", $stdin;
 close $call;
-rename "$record.tmp", $record or die "cannot record: $!";
+my $number = 1;
+# link has one winner for each number, when several record at once
+$number++ while !link($temporary, sprintf '%s/calls/%04d', $base, $number) && -e sprintf '%s/calls/%04d', $base, $number;
+unlink $temporary or die "cannot record: $!";
 
 my ($version) = $stdin =~ /"name":"[^"]*","cniVersion":"([^"]+)"/;
 $version //= '1.1.0';

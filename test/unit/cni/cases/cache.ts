@@ -44,6 +44,25 @@ export const cacheCases = section('3 Execution of Network Configurations / Addin
     assert.equal((await rig.runtime.cached()).entries[0]?.result, null);
     await adding;
   },
+  'after each plugin it holds that plugin’s result, marked as unfinished until the last: a DEL after a crash is given it': async (rig) => {
+    const attachment = rig.attachment(['a', 'b', 'c']);
+    rig.script('b', 'ADD', ['sleep 1'], result('1.0.0'));
+    const first = result('1.0.0', { ips: [{ address: '10.0.0.77/24' }] });
+    rig.script('a', 'ADD', [], first);
+    const adding = rig.runtime.add(attachment);
+    await until('the second plugin runs', () => rig.order() === 'a:ADD b:ADD', 5);
+    const [found] = (await rig.runtime.cached()).entries;
+    assert.deepEqual([found?.unfinished, found?.result?.ips], [true, JSON.parse(first).ips]);
+    await refusal(rig.runtime.check(attachment), 'CNI_CHECK_FAILED');
+    const file = readFileSync(rig.cacheFile(attachment), 'utf8');
+    await adding;
+    assert.equal((await rig.runtime.cached()).entries[0]?.unfinished, undefined);
+    writeFileSync(rig.cacheFile(attachment), file);
+    rig.forget();
+    await rig.runtime.del(attachment);
+    assert.equal(rig.order(), 'c:DEL b:DEL a:DEL');
+    for (const { stdin } of rig.calls()) assert.deepEqual(JSON.parse(stdin).prevResult, JSON.parse(first));
+  },
   'an attachment found in it can be deleted as it is': async (rig) => {
     const attachment = rig.attachment(['a', 'b'], { args: { IP: '1' } });
     await rig.runtime.add(attachment);
