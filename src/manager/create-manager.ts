@@ -39,13 +39,7 @@ export function createManager(deps: Dependencies): RunningManager {
     await configuration.refresh();
     await writeMarkers(deps, configuration.current);
     closeInterrupted();
-    if (store.rebuilt) {
-      const found = await rebuildJournal(deps);
-      notices.push(
-        `the state was rebuilt (${store.rebuilt.reason}; set aside as ${store.rebuilt.setAside}): ${found} attachments found, the audit log begins anew`,
-      );
-      log.warn({ ...store.rebuilt, found }, 'the state was lost and is rebuilt');
-    }
+    if (store.fresh) await rebuild();
     for (const finding of await deps.reservations.load()) log.warn({ finding }, 'an address reservation was put right');
     configuration.onChange(({ files, snapshot }) => {
       log.info({ files }, 'the configuration changed');
@@ -61,6 +55,15 @@ export function createManager(deps: Dependencies): RunningManager {
     // the guard must know of a container before its first start
     await writeMarkers(deps, snapshot).catch((error) => log.error({ err: error }, 'cannot write the markers'));
     await reconciler.reconcile();
+  }
+
+  /** A lost journal is noticed by what outlives it; the first start ever finds nothing. */
+  async function rebuild(): Promise<void> {
+    const found = await rebuildJournal(deps);
+    if (!store.rebuilt && found === 0) return;
+    const why = store.rebuilt ? `${store.rebuilt.reason}; set aside as ${store.rebuilt.setAside}` : 'its file was lost';
+    notices.push(`the state was rebuilt (${why}): ${found} attachments found, the audit log begins anew`);
+    log.warn({ ...store.rebuilt, found }, 'the state was lost and is rebuilt');
   }
 
   async function reap(): Promise<void> {

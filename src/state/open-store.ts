@@ -12,11 +12,12 @@ import { livesTable } from './tables/lives.ts';
 import { operationsTable } from './tables/operations.ts';
 
 /** Opens the node's state, making file and folder when they are missing. A damaged file is set aside and a fresh one
- *  begun; `rebuilt` says so.
+ *  begun; `rebuilt` says so. A file that is not there, or has nothing in it, is begun, too: `fresh`.
  *  @throws StateError STATE_UNSAFE, STATE_NEWER (the file is left byte for byte as it was), STATE_WRITE_FAILED (also
  *  when another process holds the file) */
 export function openStore({ file, clock = Date.now }: { file: string; clock?: () => number }): Store {
   prepareStateFile(file);
+  const empty = readHeader(file).kind === 'empty';
   let rebuilt: Store['rebuilt'] = null;
   let db: Database.Database;
   try {
@@ -29,7 +30,7 @@ export function openStore({ file, clock = Date.now }: { file: string; clock?: ()
     prepareStateFile(file);
     db = openSound(file);
   }
-  return tables(db, file, rebuilt);
+  return tables(db, file, { rebuilt, fresh: empty || rebuilt !== null });
 }
 
 /** The database, known to be whole and of today's shape.
@@ -69,7 +70,7 @@ function versionWithoutTouching(file: string, inHeader: number): number {
   }
 }
 
-function tables(db: Database.Database, file: string, rebuilt: Store['rebuilt']): Store {
+function tables(db: Database.Database, file: string, opening: Pick<Store, 'rebuilt' | 'fresh'>): Store {
   const run = db.transaction((work: () => unknown) => work());
   return {
     lives: guarded('lives', file, livesTable(db)),
@@ -96,7 +97,7 @@ function tables(db: Database.Database, file: string, rebuilt: Store['rebuilt']):
         db.pragma('synchronous = FULL');
       }
     },
-    rebuilt,
+    ...opening,
     close: () => void db.close(),
   };
 }

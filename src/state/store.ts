@@ -65,5 +65,7 @@ export interface Store {
   relaxed(work: () => void): void;
   /** what the opening had to do: null, or why the file was set aside and that it must be rebuilt */
   readonly rebuilt: { reason: string; setAside: string } | null;
+  /** whether nothing is known from before: the first start ever, a file that was lost, or one that was set aside */
+  readonly fresh: boolean;
   close(): void;
 }
