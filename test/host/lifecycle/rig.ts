@@ -36,6 +36,8 @@ export interface Rig {
   readonly plugins: PluginRig;
   /** a container of the next free number; destroyed after the test */
   container(options?: NewContainer): Promise<Container>;
+  /** what `pct destroy` leaves: nothing of the container; its file of ours is ours to care for */
+  destroy(container: Container): Promise<void>;
   show(container: Container): Promise<ContainerView>;
   /** newest first, with what each did */
   operations(container: Container): Promise<OperationView[]>;
@@ -121,6 +123,10 @@ export function useRig(options: RigOptions = {}): Rig {
         assert.ok(existsSync(`${stateDir}/managed/${vmid}`), 'the guard knows of the container');
       }
       return container;
+    },
+    async destroy(container) {
+      containers = containers.filter((one) => one !== container);
+      await container.destroy();
     },
     show: async ({ vmid }) => (await rig.daemon.api('GET', `/v1/containers/${vmid}`)).body,
     async operations({ vmid }) {
