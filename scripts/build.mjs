@@ -13,6 +13,8 @@ const requireInEsm = "import { createRequire as __createRequire } from 'node:mod
 
 const bundles = [
   { entry: 'src/main.ts', to: 'pve-cnid.mjs', format: 'esm', shebang: '#!/usr/bin/env node' },
+  // a process of its own, and small: see src/host/launcher.ts
+  { entry: 'src/host/launcher-process.ts', to: 'pve-cni-launcher.mjs', format: 'esm', shebang: '#!/usr/bin/env node' },
   { entry: 'src/cli.ts', to: 'pve-cni.mjs', format: 'esm', shebang: '#!/usr/bin/env node' },
   // Proxmox starts hookscripts with a bare environment, hence the absolute interpreter; no extension and CommonJS, so
   // that Node needs neither a package.json nor its slower ESM loader

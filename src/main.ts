@@ -1,9 +1,11 @@
 import { hostname } from 'node:os';
+import { fileURLToPath } from 'node:url';
 import { createCniRuntime } from './cni/create-runtime.ts';
 import { createConfiguration } from './config/create.ts';
 import { loadNodeConfig } from './config/node-config.ts';
 import { createDatapath } from './datapath/datapath.ts';
 import { createHost } from './host/host.ts';
+import { createLauncher } from './host/launcher.ts';
 import { createMetricsServer } from './http/metrics-server.ts';
 import { createHttpServer } from './http/server.ts';
 import { createManager } from './manager/create-manager.ts';
@@ -22,6 +24,11 @@ import { createReservations } from './state/reservations.ts';
 
 /** How long operations in progress may go on when the service is told to stop; systemd's own limit is longer. */
 const graceMs = 50_000;
+
+/** The launcher's own bundle beside this one, or its source beside this source. */
+const launcherFile = fileURLToPath(
+  new URL(import.meta.url.endsWith('.ts') ? './host/launcher-process.ts' : './pve-cni-launcher.mjs', import.meta.url),
+);
 
 const usage = `pve-cnid ${version}: gives LXC containers CNI networks
 
@@ -44,7 +51,8 @@ async function main(argv: readonly string[]): Promise<void> {
   const node = hostname();
 
   const store = openStore({ file: `${settings.stateDir}/state.db` });
-  const host = createHost({ trace, runDir: settings.runDir, lxcPath: settings.lxcPath });
+  const launcher = createLauncher(launcherFile);
+  const host = createHost({ trace, runDir: settings.runDir, lxcPath: settings.lxcPath, execute: launcher.execute });
   const configuration = createConfiguration({
     root: settings.root,
     store: store.configuration,
@@ -79,6 +87,7 @@ async function main(argv: readonly string[]): Promise<void> {
       pluginTimeoutMs: settings.timeouts.pluginSeconds * 1000,
       trace,
       traceparent,
+      execute: launcher.execute,
     }),
     trace,
     clock: now,
@@ -103,6 +112,7 @@ async function main(argv: readonly string[]): Promise<void> {
     log.info({ signal }, 'stopping');
     await Promise.all([server.stop(graceMs), manager.stop(graceMs), metricsServer?.stop()]);
     await exporter?.stop();
+    launcher.stop();
     store.close();
     log.info({}, 'stopped');
   });

@@ -1,6 +1,6 @@
+import type { Outcome } from '../host/execute.ts';
 import type { CniErrorObject, CniVerb } from '../model/cni.ts';
 import { type ErrorContext, failure, type PveCniError } from '../model/errors.ts';
-import type { Outcome } from './execute.ts';
 import { isObject } from './json.ts';
 import { redactOutput, redactSecrets } from './redact.ts';
 

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
+import { type Execute, execute } from '../host/execute.ts';
 import type { CniAttachment } from '../model/cni.ts';
 import { failure } from '../model/errors.ts';
-import { execute } from './execute.ts';
 import { redactOutput } from './redact.ts';
 import { toolPath } from './request.ts';
 import type { CachedAttachment, RuntimeOptions } from './runtime.ts';
@@ -22,11 +22,17 @@ export async function removeLeftovers(
   await options.trace('leftovers:masquerade', async () => {
     // iptables' chain is named after network and container only: rules of its other interfaces there stay
     const kept = new Set((await siblings()).flatMap((one) => (one.result?.ips ?? []).map((ip) => ip.address.replace(/\/.*/, ''))));
-    await Promise.all([...families.map((tool) => cleanIptables(tool, attachment, kept)), cleanNft(attachment)]);
+    const run = createRun(options.execute ?? execute);
+    await Promise.all([...families.map((tool) => cleanIptables(run, tool, attachment, kept)), cleanNft(run, attachment)]);
   });
 }
 
-async function cleanIptables(tool: (typeof families)[number], { conflist, containerId }: CniAttachment, kept: ReadonlySet<string>) {
+async function cleanIptables(
+  run: Run,
+  tool: (typeof families)[number],
+  { conflist, containerId }: CniAttachment,
+  kept: ReadonlySet<string>,
+) {
   const listing = await run(`${tool}-save`, ['-t', 'nat']);
   const changes = listing && masqueradeRemoval(listing, `CNI-${hash(conflist.name + containerId, 24)}`, kept);
   if (changes) await run(`${tool}-restore`, ['--noflush', '--wait', '5'], changes);
@@ -44,7 +50,7 @@ export function masqueradeRemoval(listing: string, chain: string, kept: Readonly
   return removed.length + last.length === 0 ? '' : ['*nat', ...removed, ...last, 'COMMIT', ''].join('\n');
 }
 
-async function cleanNft({ conflist, containerId, ifname }: CniAttachment): Promise<void> {
+async function cleanNft(run: Run, { conflist, containerId, ifname }: CniAttachment): Promise<void> {
   const tables = await run('nft', ['list', 'tables', nftTable[0]]);
   if (!tables?.split('\n').includes(`table ${nftTable.join(' ')}`)) return;
   const listing = await run('nft', ['-j', '-a', 'list', 'table', ...nftTable]);
@@ -57,19 +63,25 @@ async function cleanNft({ conflist, containerId, ifname }: CniAttachment): Promi
 }
 
 /** stdout of a tool; undefined when it is not installed: then no plugin can have used it. */
-async function run(tool: string, args: string[], stdin = ''): Promise<string | undefined> {
-  const outcome = await execute({
-    path: tool,
-    args,
-    env: { PATH: toolPath, LC_ALL: 'C' },
-    stdin,
-    timeoutMs: 5000,
-    maxStdoutBytes: 64 * 1024 * 1024,
-  });
-  if (outcome.how === 'unstarted' && outcome.reason === 'ENOENT') return undefined;
-  if (outcome.how === 'exited' && outcome.exitCode === 0) return outcome.stdout.toString();
-  const why = outcome.how === 'exited' ? redactOutput(outcome.stderr.toString()) : outcome.how;
-  throw failure('TOOL_FAILED', `cannot remove what a CNI plugin left: ${tool} ${args.join(' ')} failed: ${why}`, { argv: [tool, ...args] });
+type Run = (tool: string, args: string[], stdin?: string) => Promise<string | undefined>;
+
+function createRun(run: Execute): Run {
+  return async (tool, args, stdin = '') => {
+    const outcome = await run({
+      path: tool,
+      args,
+      env: { PATH: toolPath, LC_ALL: 'C' },
+      stdin,
+      timeoutMs: 5000,
+      maxStdoutBytes: 64 * 1024 * 1024,
+    });
+    if (outcome.how === 'unstarted' && outcome.reason === 'ENOENT') return undefined;
+    if (outcome.how === 'exited' && outcome.exitCode === 0) return outcome.stdout.toString();
+    const why = outcome.how === 'exited' ? redactOutput(outcome.stderr.toString()) : outcome.how;
+    throw failure('TOOL_FAILED', `cannot remove what a CNI plugin left: ${tool} ${args.join(' ')} failed: ${why}`, {
+      argv: [tool, ...args],
+    });
+  };
 }
 
 function hash(text: string, length: number): string {

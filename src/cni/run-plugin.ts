@@ -1,7 +1,7 @@
+import { execute } from '../host/execute.ts';
 import type { CniResult, CniVerb, CniVersion, PluginConf } from '../model/cni.ts';
 import { failure, PveCniError } from '../model/errors.ts';
 import { judge, parseOutput } from './answer.ts';
-import { execute } from './execute.ts';
 import { findPluginOf } from './find-plugin.ts';
 import { isObject } from './json.ts';
 import { redactOutput } from './redact.ts';
@@ -35,7 +35,8 @@ export async function runPlugin(options: RuntimeOptions, run: PluginRun, { signa
       const path = run.path ?? findPluginOf(plugin, options.pluginDirs).path;
       // asked inside the span, so that the plugin's own spans become its children
       const traceparent = options.traceparent();
-      const outcome = await execute({ path, env: traceparent ? { ...env, TRACEPARENT: traceparent } : env, stdin, timeoutMs, signal });
+      const start = options.execute ?? execute;
+      const outcome = await start({ path, env: traceparent ? { ...env, TRACEPARENT: traceparent } : env, stdin, timeoutMs, signal });
       const answer = judge(outcome, { plugin: type, verb, path, timeoutMs, ...target });
       if (answer instanceof PveCniError) throw answer;
       return answer.stdout;

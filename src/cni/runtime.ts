@@ -1,3 +1,4 @@
+import type { Execute } from '../host/execute.ts';
 import type { CniAttachment, CniResult, Conflist } from '../model/cni.ts';
 import type { PveCniError } from '../model/errors.ts';
 import type { Trace } from '../model/operation.ts';
@@ -11,6 +12,8 @@ export interface RuntimeOptions {
   trace: Trace;
   /** W3C traceparent of the operation in progress, for plugins' environment */
   traceparent: () => string | undefined;
+  /** runs plugins; straight from this process when absent */
+  execute?: Execute;
 }
 
 export interface CallOptions {

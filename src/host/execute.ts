@@ -12,6 +12,9 @@ export interface Execution {
   maxStdoutBytes?: number;
 }
 
+/** Runs a program to its end; see `execute`. Never rejects. */
+export type Execute = (execution: Execution) => Promise<Outcome>;
+
 export interface Output {
   stdout: Buffer;
   stderr: Buffer;
@@ -35,17 +38,18 @@ const busyRetryMs = 100;
 
 /** Runs a program in a process group of its own, without a shell. At the deadline, at an abort and past the limits of
  *  output the whole group is killed. */
-export async function execute(execution: Execution): Promise<Outcome> {
+export async function execute(execution: Execution, onStart: (pid: number) => void = () => {}): Promise<Outcome> {
   const until = performance.now() + execution.timeoutMs;
   for (;;) {
     const left = until - performance.now();
-    const outcome = await executeOnce({ ...execution, timeoutMs: Math.max(left, 1) });
+    const outcome = await executeOnce({ ...execution, timeoutMs: Math.max(left, 1) }, onStart);
     if (outcome.how !== 'unstarted' || outcome.reason !== 'ETXTBSY' || left < busyRetryMs || execution.signal?.aborted) return outcome;
     await new Promise((resolve) => setTimeout(resolve, busyRetryMs));
   }
 }
 
-function executeOnce({ path, args = [], env, stdin, timeoutMs, signal, maxStdoutBytes = pluginStdoutBytes }: Execution): Promise<Outcome> {
+function executeOnce(execution: Execution, onStart: (pid: number) => void): Promise<Outcome> {
+  const { path, args = [], env, stdin, timeoutMs, signal, maxStdoutBytes = pluginStdoutBytes } = execution;
   return new Promise((resolve) => {
     if (signal?.aborted) return resolve({ how: 'aborted', stdout: Buffer.alloc(0), stderr: Buffer.alloc(0) });
     let child: ChildProcess;
@@ -55,18 +59,13 @@ function executeOnce({ path, args = [], env, stdin, timeoutMs, signal, maxStdout
       // Node throws instead of emitting for some errors (EACCES, ENOMEM, EAGAIN on some versions)
       return resolve({ how: 'unstarted', reason: codeOf(error) });
     }
+    if (child.pid !== undefined) onStart(child.pid);
     const out = { stdout: [] as Buffer[], stderr: [] as Buffer[] };
     let ended: { exitCode: number | null; signal: string | null } | undefined;
     let killed: 'timeout' | 'aborted' | 'flooded' | undefined;
     let grace: NodeJS.Timeout | undefined;
 
-    const killGroup = () => {
-      try {
-        if (child.pid) process.kill(-child.pid, 'SIGKILL');
-      } catch {
-        // nobody left in the group
-      }
-    };
+    const killGroup = () => child.pid && killGroupOf(child.pid);
     const finish = () => {
       clearTimeout(deadline);
       clearTimeout(grace);
@@ -119,6 +118,15 @@ function executeOnce({ path, args = [], env, stdin, timeoutMs, signal, maxStdout
     child.stdin?.on('error', () => {});
     child.stdin?.end(stdin);
   });
+}
+
+/** Ends a process and all that it started in its group. */
+export function killGroupOf(pid: number): void {
+  try {
+    process.kill(-pid, 'SIGKILL');
+  } catch {
+    // nobody left in the group
+  }
 }
 
 function codeOf(error: unknown): string {

@@ -1,4 +1,5 @@
 import type { Trace } from '../model/operation.ts';
+import type { Execute } from './execute.ts';
 import { listFolder, readText, remove, writeDurably } from './files.ts';
 import { createIp } from './ip.ts';
 import { listLinks, localAddresses, portsOf, readLink } from './links.ts';
@@ -13,8 +14,8 @@ import { ensureForwarding } from './sysctl.ts';
 /** The system under us: the only room that touches it. */
 export type Host = ReturnType<typeof createHost>;
 
-export function createHost(options: { trace: Trace; runDir: string; lxcPath: string }) {
-  const run = createRun(options.trace);
+export function createHost(options: { trace: Trace; runDir: string; lxcPath: string; execute: Execute }) {
+  const run = createRun(options.trace, options.execute);
   return {
     run,
     ip: createIp(run),

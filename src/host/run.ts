@@ -1,6 +1,6 @@
-import { execa } from 'execa';
 import { failure } from '../model/errors.ts';
 import type { Trace } from '../model/operation.ts';
+import type { Execute } from './execute.ts';
 
 export interface RunOptions {
   /** text for stdin */
@@ -15,27 +15,39 @@ export type Run = (argv: readonly [string, ...string[]], options?: RunOptions) =
 
 const toolPath = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
 
-export function createRun(trace: Trace): Run {
-  return (argv, options = {}) => trace(`tool:${argv[0]}`, () => runTool(argv, options));
+/** more than any list of a node's links or rules */
+const maxStdoutBytes = 64 * 1024 * 1024;
+
+export function createRun(trace: Trace, execute: Execute): Run {
+  return (argv, options = {}) => trace(`tool:${argv[0]}`, () => runTool(execute, argv, options));
 }
 
-async function runTool(argv: readonly [string, ...string[]], options: RunOptions): Promise<string> {
-  const [file, ...args] = argv;
-  const result = await execa(file, args, {
-    // what is not needed is not made: streams for an empty stdin, a handler of our own end for each child
-    ...(options.input === undefined ? { stdin: 'ignore' as const } : { input: options.input }),
-    cleanup: false,
-    timeout: options.timeoutMs ?? 10_000,
-    killSignal: 'SIGKILL',
-    ...(options.signal && { cancelSignal: options.signal }),
-    env: { PATH: toolPath, LC_ALL: 'C' },
-    extendEnv: false,
-    reject: false,
-    stripFinalNewline: false,
+async function runTool(execute: Execute, argv: readonly [string, ...string[]], options: RunOptions): Promise<string> {
+  const { input = '', timeoutMs = 10_000, signal } = options;
+  const [path, ...args] = argv;
+  const outcome = await execute({ path, args, env: { PATH: toolPath, LC_ALL: 'C' }, stdin: input, timeoutMs, signal, maxStdoutBytes });
+  if (outcome.how === 'exited' && outcome.exitCode === 0) return outcome.stdout.toString();
+  if (outcome.how === 'unstarted' && outcome.reason === 'ENOENT')
+    throw failure('TOOL_MISSING', `cannot run ${path}: it is not installed`, { argv });
+  const stderr = outcome.how === 'unstarted' ? '' : outcome.stderr.toString().slice(0, 2048);
+  throw failure('TOOL_FAILED', `${argv.join(' ')} failed: ${stderr.trim() || reasonOf(outcome, timeoutMs)}`, {
+    argv,
+    exitCode: outcome.how === 'exited' ? outcome.exitCode : null,
+    stderr,
   });
-  if (!result.failed) return result.stdout;
-  const context = { argv, exitCode: result.exitCode, stderr: String(result.stderr ?? '').slice(0, 2048) };
-  if (result.code === 'ENOENT') throw failure('TOOL_MISSING', `cannot run ${file}: it is not installed`, context);
-  const why = result.timedOut ? `no answer in ${options.timeoutMs ?? 10_000} ms` : context.stderr.trim() || result.shortMessage;
-  throw failure('TOOL_FAILED', `${argv.join(' ')} failed: ${why}`, context, result.cause);
+}
+
+function reasonOf(outcome: Awaited<ReturnType<Execute>>, timeoutMs: number): string {
+  switch (outcome.how) {
+    case 'exited':
+      return outcome.signal ? `it was killed by ${outcome.signal}` : `it ended with exit code ${outcome.exitCode}`;
+    case 'unstarted':
+      return `it cannot be executed (${outcome.reason})`;
+    case 'timeout':
+      return `no answer in ${timeoutMs} ms`;
+    case 'aborted':
+      return 'it was given up';
+    case 'flooded':
+      return 'it printed too much';
+  }
 }

@@ -10,7 +10,7 @@ describe('scripts/build.mjs', () => {
   const here = process.cwd();
   const run = (command: string, args: string[] = []) => spawnSync(command, args, { cwd: tree, encoding: 'utf8' });
   before(() => {
-    for (const folder of ['scripts', 'src', 'hookscripts']) mkdirSync(join(tree, folder));
+    for (const folder of ['scripts', 'src/host', 'hookscripts']) mkdirSync(join(tree, folder), { recursive: true });
     cpSync(join(here, 'scripts/build.mjs'), join(tree, 'scripts/build.mjs'));
     writeFileSync(join(tree, 'package.json'), '{ "version": "9.8.7", "type": "module" }');
     symlinkSync(join(here, 'node_modules'), join(tree, 'node_modules'));
@@ -20,7 +20,7 @@ describe('scripts/build.mjs', () => {
   it('fails and names the entries that are missing', () => {
     const { status, stderr } = run('node', ['scripts/build.mjs']);
     assert.equal(status, 1);
-    assert.match(stderr, /src\/main\.ts, src\/cli\.ts, hookscripts\/hookscript\.ts, hookscripts\/lxc-hook/);
+    assert.match(stderr, /src\/main\.ts, src\/host\/launcher-process\.ts, src\/cli\.ts, hookscripts\/hookscript\.ts, hookscripts\/lxc-hook/);
   });
 
   it('makes executables that know their version, with CommonJS packages and better-sqlite3 working in them', () => {
@@ -28,12 +28,12 @@ describe('scripts/build.mjs', () => {
     // pino is CommonJS and requires Node's modules when it is loaded
     const service = `import Database from 'better-sqlite3';\nimport { pino } from 'pino';\nnew Database(':memory:').close();\npino().level = 'silent';\n`;
     writeFileSync(join(tree, 'src/main.ts'), service + print);
-    writeFileSync(join(tree, 'src/cli.ts'), print);
+    for (const source of ['src/cli.ts', 'src/host/launcher-process.ts']) writeFileSync(join(tree, source), print);
     writeFileSync(join(tree, 'hookscripts/hookscript.ts'), `import { basename } from 'node:path';\nbasename('/x');\n${print}`);
     writeFileSync(join(tree, 'hookscripts/lxc-hook'), '#!/bin/sh\necho lxc\n');
     const build = run('node', ['scripts/build.mjs']);
     assert.equal(build.status, 0, build.stderr);
-    for (const file of ['pve-cnid.mjs', 'pve-cni.mjs', 'lxc-hook']) {
+    for (const file of ['pve-cnid.mjs', 'pve-cni-launcher.mjs', 'pve-cni.mjs', 'lxc-hook']) {
       assert.equal(statSync(join(tree, 'dist', file)).mode & 0o777, 0o755);
       const { stdout, stderr } = run(join(tree, 'dist', file));
       assert.equal(stdout, file === 'lxc-hook' ? 'lxc\n' : '9.8.7\n', stderr);
