@@ -10,7 +10,7 @@ const files = {
 };
 
 describe('addresses that outlive their containers’ lives', () => {
-  const rig = useRig({ files });
+  const rig = useRig({ files, flushes: true });
   const reserved = async (network: string) => (await rig.daemon.api('GET', `/v1/addresses?network=${network}`)).body;
   const tiny = { interfaces: [{ name: 'eth0', network: 'tiny' }] };
 

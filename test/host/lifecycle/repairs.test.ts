@@ -9,6 +9,7 @@ describe('drift', () => {
   const rig = useRig({
     files: { 'networks/web.yaml': 'type: bridge\nnat: true\nsubnets: [{ cidr: 10.20.0.0/24, gateway: 10.20.0.1 }]\n' },
     settings: { reconcileSeconds: 1 },
+    flushes: true,
   });
   const started = async () => {
     const container = await rig.container();

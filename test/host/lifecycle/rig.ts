@@ -19,6 +19,8 @@ export interface RigOptions extends DaemonOptions {
   hookEnv?: Record<string, string>;
   /** what others leave by design: lines of the kernel's state that may differ afterwards */
   ignore?: RegExp;
+  /** the suite flushes all rules: those that other suites left, as the plugins do by design, go before it begins */
+  flushes?: boolean;
   /** runs between the making of the service's folders and its start */
   prepare?: (daemon: Daemon) => Promise<void>;
   /** runs at the very end, before the kernel is compared */
@@ -63,6 +65,7 @@ export function useRig(options: RigOptions = {}): Rig {
 
   before(async function () {
     if (process.getuid?.() !== 0) skip(this, 'lifecycle tests need root');
+    if (options.flushes) await execa('nft', ['flush', 'ruleset']);
     kernel = await snapshotKernel();
     if (options.scripted) plugins = createPluginRig({}, options.scripted);
     daemon = await createDaemon({
