@@ -19,8 +19,12 @@ process.on('message', async (order: Order) => {
   report({ id, outcome });
   if (!process.connected) endWhenIdle();
 });
-// the service is gone, by SIGKILL perhaps: what runs comes to its end or its deadline, as it would without us
-process.on('disconnect', endWhenIdle);
+// the service is gone, by SIGKILL perhaps: what runs is killed, so that the next service, which undoes and repeats it,
+// never meets a plugin of the former one at work
+process.on('disconnect', () => {
+  for (const controller of running.values()) controller.abort();
+  endWhenIdle();
+});
 // signals to the whole group or cgroup are for the service, which lets what runs end
 for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) process.on(signal, () => {});
 
