@@ -6,6 +6,7 @@ import { type HookPaths, lxcHookPath, renderDropIn } from '../support/drop-in.ts
 import { type Reply, type SeenRequest, type StandIn, startStandIn } from '../support/hook-stand-in.ts';
 import { assertKernelUnchanged, type KernelState, snapshotKernel } from '../support/kernel.ts';
 import { type Container, type ContainerOptions, createContainer, createLxcPath, removeLxcPath, testVmid } from '../support/lxc.ts';
+import { skip } from '../support/skip.ts';
 
 const vmid = testVmid(1);
 const ok: Reply = { status: 200, text: 'well\n' };
@@ -20,7 +21,7 @@ describe('the LXC hooks of a real container', function () {
   let kernelBefore: KernelState;
 
   before(async function () {
-    if (process.getuid?.() !== 0) return this.skip();
+    if (process.getuid?.() !== 0) skip(this, 'containers need root');
     kernelBefore = await snapshotKernel();
     lxcPath = await createLxcPath();
   });

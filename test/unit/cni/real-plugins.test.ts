@@ -1,13 +1,12 @@
 import { existsSync } from 'node:fs';
 import { execa } from 'execa';
+import { skip } from '../../support/skip.ts';
 import { names } from './real-plugins.ts';
 
 // Debian's plugins on real links, rules and queues: each case in a process of its own, in a network namespace of its own.
 describe('CNI runtime with the reference plugins', () => {
   before(function () {
-    if (existsSync('/usr/lib/cni/bridge')) return;
-    console.error('skipped: /usr/lib/cni/bridge is not there (apt install containernetworking-plugins)');
-    this.skip();
+    if (!existsSync('/usr/lib/cni/bridge')) skip(this, '/usr/lib/cni/bridge is not there (Debian: containernetworking-plugins)');
   });
 
   for (const name of names) {

@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { chmod, readFile, writeFile } from 'node:fs/promises';
 import { type StandIn, startStandIn } from '../../support/hook-stand-in.ts';
+import { skip } from '../../support/skip.ts';
 import { createHookLab, type HookLab, lxcHook } from './support.ts';
 
 const forgedNames = [
@@ -98,7 +99,7 @@ describe('what a hook is called with', () => {
   }
 
   it('B27 run by hand without root, with a forged name and pid: no effect', async function () {
-    if (process.getuid?.() !== 0) this.skip();
+    if (process.getuid?.() !== 0) skip(this, 'B27 needs root to become another user');
     const env = { LXC_NAME: '101', LXC_PID: '4242' };
     const warningsBefore = await lab.warnings(101);
     const nobody = { uid: 65534, gid: 65534 };
