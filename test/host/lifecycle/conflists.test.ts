@@ -45,9 +45,10 @@ for (const { what, cniVersion, folder } of versions) {
     const rig = useRig({
       files: { 'networks/chain.conflist': JSON.stringify(chain(cniVersion, dataDir)) },
       pluginDirs,
-      ignore: pluginsOwn,
+      ignore: /^sysctl/,
       cleanUp: async () => {
         await execa('ip', ['link', 'delete', 'cnitest0'], { reject: false });
+        await execa('nft', ['flush', 'ruleset']);
         await execa('rm', ['-rf', dataDir]);
       },
     });
