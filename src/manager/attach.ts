@@ -140,11 +140,13 @@ function factsOf(result: CniResult, ifname: string, intent: Attachment): Pick<At
   const addresses = result.ips
     .filter((ip) => ip.interface === undefined || index < 0 || ip.interface === index)
     .map((ip) => ip.address.split('/')[0] ?? '');
-  // the host's end of the pair: bridge lists bridge, host end, container end, in this order
-  const hostEnds = result.interfaces.filter((one) => !one.sandbox).map((one) => one.name);
+  // the host's end of the pair is listed right before the container's (bridge: bridge, host end, container end); what
+  // follows belongs to later plugins (bandwidth's ifb)
+  const before = result.interfaces.slice(0, index < 0 ? undefined : index).filter((one) => !one.sandbox);
+  const hostEnd = before.at(-1) ?? result.interfaces.find((one) => !one.sandbox);
   return {
     addresses: addresses.length > 0 ? addresses : intent.addresses,
     mac: result.interfaces[index]?.mac ?? intent.mac,
-    hostInterface: hostEnds.at(-1) ?? '',
+    hostInterface: hostEnd?.name ?? '',
   };
 }
