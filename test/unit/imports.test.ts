@@ -45,8 +45,8 @@ const allowed: Record<string, readonly string[]> = {
 
 /** module → rooms that may import it */
 const reserved: Record<string, readonly string[]> = {
-  'node:child_process': ['host', 'cni'],
-  execa: ['host', 'cni'],
+  'node:child_process': ['host'],
+  execa: [], // for tests
   'better-sqlite3': ['state'],
   express: ['http'],
   'prom-client': ['observe'],
