@@ -112,6 +112,18 @@ describe('what is configured, and when it takes effect', () => {
     await assertKernelUnchanged(before);
   });
 
+  it('B28 a pid of the host or of another container: refused, neither is touched', async () => {
+    const [one, other] = [await rig.container(), await rig.container()];
+    await one.start();
+    const before = await snapshotKernel();
+    for (const pid of [process.pid, await one.initPid()]) {
+      const { status, body } = await rig.daemon.api('POST', '/v1/hooks/start-host', { vmid: other.vmid, pid });
+      assert.equal(`${status} ${body.code}`, '409 NETNS_SHARED', JSON.stringify(body));
+    }
+    await assertKernelUnchanged(before);
+    assert.equal((await addressesInside(one)).length, 1);
+  });
+
   it('B28 the same with onFailure: start: it runs, and is never attached', async () => {
     const container = await rig.container({ config: ['lxc.net.0.type = none'], onFailure: 'start' });
     const before = await snapshotKernel();

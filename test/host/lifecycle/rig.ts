@@ -157,11 +157,8 @@ export function useRig(options: RigOptions = {}): Rig {
       return { exitCode, stdout, stderr };
     },
     async assertNothingLeft(container) {
-      const { body: attachments } = await rig.daemon.api('GET', `/v1/containers/${container.vmid}`);
-      assert.ok(
-        (attachments.interfaces ?? []).every(({ state }: { state: string }) => state === 'stopped'),
-        JSON.stringify(attachments),
-      );
+      // LXC says that a start is refused before it ends the init
+      await until('it is stopped', async () => (await rig.show(container)).interfaces?.every(({ state }) => state === 'stopped'), 5);
       assert.ok(!existsSync(`${rig.daemon.netnsDir}/ct${container.vmid}`), 'its namespace is not pinned any more');
       await untilWell(rig.daemon);
     },
