@@ -78,6 +78,8 @@ describe('the launcher', () => {
     const children = () => readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').trim();
     const running = sh('sleep 1000');
     const child = Number(await until('it runs', children));
+    // reports come in order: after this answer the service knows the other's pid
+    await sh('exit 0');
     process.kill(pid, 'SIGKILL');
     const outcome = await running;
     assert.ok(outcome.how === 'exited');
