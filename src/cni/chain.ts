@@ -65,21 +65,25 @@ export function createChain(options: RuntimeOptions, cache: ResultCache): Pick<C
       // refused before the first plugin runs, so that there is nothing to undo
       const found = attachment.conflist.plugins.map((plugin) => ({ plugin, path: findPluginOf(plugin, options.pluginDirs).path }));
       if (call.signal?.aborted) throw cancelled('ADD', attachment);
-      // from here on a DEL must follow, even one of a service that was killed in between: gc finds this file
-      await cache.write(attachment, null);
       const { cniVersion } = attachment.conflist;
       let result: CniResult | null = null;
+      // from here on a DEL must follow, even one of a service that was killed in between: the file is there for it. The
+      // disk is waited for beside the next plugin.
+      let written = beside(cache.write(attachment, null));
       try {
         for (const [index, { plugin, path }] of found.entries()) {
           result = await runForResult(options, { ...runOf('ADD', plugin, attachment, result), path }, cniVersion, call);
+          await written;
           // firewall and others find what they made by the prevResult of their DEL only
-          if (index < found.length - 1) await cache.write(attachment, result, 'unfinished');
+          written = beside(cache.write(attachment, result, index < found.length - 1 ? 'unfinished' : undefined));
         }
         if (!result) throw failure('CNI_CONFIG_INVALID', `network ${attachment.conflist.name} has no plugins`);
-        await cache.write(attachment, result);
+        await written;
         if (call.signal?.aborted) throw cancelled('ADD', attachment);
         return result;
       } catch (thrown) {
+        // what is still being written must not come back after it was removed
+        await written.catch(() => {});
         throw await undo(asPveCniError(thrown), attachment, result, call);
       }
     },
@@ -110,6 +114,12 @@ export function createChain(options: RuntimeOptions, cache: ResultCache): Pick<C
       }
     },
   };
+}
+
+/** Work whose failure is seen when it is awaited, and not before. */
+function beside<T>(work: Promise<T>): Promise<T> {
+  work.catch(() => {});
+  return work;
 }
 
 /** Whether a DEL that failed has nothing left to do. */

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { until } from '../../../support/until.ts';
 import { refusal, result, section } from './case.ts';
 
@@ -84,6 +84,24 @@ export const cacheCases = section('3 Execution of Network Configurations / Addin
   },
   'no cache folder is an empty cache': async (rig) => {
     assert.deepEqual(await rig.runtime.cached(), { entries: [], damaged: [] });
+  },
+  'a service killed while it waits for the disk: its temporary file is read, a half one is not': async (rig) => {
+    const attachment = rig.attachment(['a']);
+    await rig.runtime.add(attachment);
+    const file = rig.cacheFile(attachment);
+    const temporary = file.replace(/([^/]+)$/, '.$1.tmp');
+    const newer = JSON.parse(readFileSync(file, 'utf8'));
+    newer.result.ips[0].address = '10.0.0.99/24';
+    writeFileSync(temporary, JSON.stringify(newer).slice(0, -5));
+    await rig.runtime.check(attachment);
+    writeFileSync(temporary, JSON.stringify(newer));
+    await rig.runtime.del(attachment);
+    const [first, second] = rig.calls().filter(({ verb }) => verb !== 'ADD');
+    assert.deepEqual(
+      [first, second].map((call) => (call?.conf as { prevResult?: { ips: { address: string }[] } } | null)?.prevResult?.ips[0]?.address),
+      ['10.0.0.2/24', '10.0.0.99/24'],
+    );
+    assert.ok(!existsSync(temporary));
   },
   'a cache that cannot be written: no plugin runs': async (rig) => {
     writeFileSync(rig.cacheDir, 'a file where the folder should be');
