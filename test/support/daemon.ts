@@ -56,7 +56,7 @@ export interface Daemon {
 let built = false;
 
 /** Builds dist/ once for a run of tests. */
-export function ensureBuilt(): void {
+function ensureBuilt(): void {
   if (!built) execFileSync(process.execPath, ['scripts/build.mjs'], { stdio: ['ignore', 'ignore', 'inherit'] });
   built = true;
 }
@@ -124,7 +124,9 @@ export async function createDaemon(options: DaemonOptions = {}): Promise<Daemon>
     },
     api: (method, path, body) => call(paths.socket, method, path, body),
     async cli(...args) {
-      const { exitCode, stdout, stderr } = await execa(process.execPath, ['dist/pve-cni.mjs', '--socket', paths.socket, ...args], { reject: false });
+      const { exitCode, stdout, stderr } = await execa(process.execPath, ['dist/pve-cni.mjs', '--socket', paths.socket, ...args], {
+        reject: false,
+      });
       return { exitCode, stdout, stderr };
     },
     write(file, text) {
@@ -140,7 +142,10 @@ export async function createDaemon(options: DaemonOptions = {}): Promise<Daemon>
     },
     async destroy() {
       await daemon.stop();
-      await execa('sh', ['-c', `for p in "${dir}"/netns/* "${dir}"/run/netns/*; do umount -l "$p" 2>/dev/null; done; umount -l "${dir}/netns" 2>/dev/null; rm -rf "${dir}"`]);
+      await execa('sh', [
+        '-c',
+        `for p in "${dir}"/netns/* "${dir}"/run/netns/*; do umount -l "$p" 2>/dev/null; done; umount -l "${dir}/netns" 2>/dev/null; rm -rf "${dir}"`,
+      ]);
     },
   };
   mkdirSync(join(dir, 'warnings'));
@@ -151,14 +156,20 @@ export async function createDaemon(options: DaemonOptions = {}): Promise<Daemon>
 function call(socketPath: string, method: string, path: string, body?: unknown): Promise<Answer> {
   return new Promise((resolve, reject) => {
     const text = body === undefined ? '' : JSON.stringify(body);
-    const headers = { 'X-PVE-CNI-Door': 'cli', ...(text && { 'Content-Type': 'application/json', 'Content-Length': Buffer.byteLength(text) }) };
+    const headers = {
+      'X-PVE-CNI-Door': 'cli',
+      ...(text && { 'Content-Type': 'application/json', 'Content-Length': Buffer.byteLength(text) }),
+    };
     const sent = request({ socketPath, method, path, headers, timeout: 90_000 }, (response) => {
       const parts: Buffer[] = [];
       response.on('data', (part) => parts.push(part));
       response.on('error', reject);
       response.on('end', () => {
         const answer = Buffer.concat(parts).toString();
-        resolve({ status: response.statusCode ?? 0, body: /json/.test(response.headers['content-type'] ?? '') ? JSON.parse(answer) : answer });
+        resolve({
+          status: response.statusCode ?? 0,
+          body: /json/.test(response.headers['content-type'] ?? '') ? JSON.parse(answer) : answer,
+        });
       });
     });
     sent.on('error', reject);
