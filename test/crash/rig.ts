@@ -1,3 +1,4 @@
+import assert from 'node:assert/strict';
 import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { execa } from 'execa';
@@ -66,8 +67,12 @@ export function useCrashRig({ count, settings = {} }: { count: number; settings?
     await daemon.start();
     await rig.settled();
   });
-  afterEach(function () {
-    if (this.currentTest?.state === 'failed') console.error(daemon.log().split('\n').slice(-60).join('\n'));
+  afterEach(async function () {
+    if (this.currentTest?.state !== 'failed') return;
+    console.error(daemon.log().split('\n').slice(-60).join('\n'));
+    await daemon.kill9();
+    await daemon.start();
+    for (const container of containers) await container.stop();
   });
   after(async () => {
     if (!daemon) return;
@@ -126,11 +131,39 @@ export function killPoints({ kind, spans }: OperationView): string[] {
 
 export const killEnv = (point: string | undefined): Record<string, string> => (point ? { PVE_CNI_TEST_KILL_AT: point } : {});
 
-/** Waits for the death that a kill point promises. */
-export async function untilKilled(daemon: Daemon, point: string): Promise<void> {
-  let dead = false;
+/** Waits until the service died at its kill point, or `work`, in whose midst it was to die, is over without it: a few steps
+ *  are taken only when something is slow. Returns whether it died. */
+export async function diesDuring(daemon: Daemon, point: string, work: Promise<unknown>): Promise<boolean> {
+  let how: 'dead' | 'over' | null = null;
   void daemon.untilDead().then(() => {
-    dead = true;
+    how = 'dead';
   });
-  await until(`the service dies at ${point}`, () => dead, 15);
+  const over = () => {
+    how ??= 'over';
+  };
+  work.then(over, over);
+  await until(`the service dies at ${point}`, () => how, 60);
+  // a kill cuts the connection, which may be seen before the death
+  if (how === 'over') await until('death', () => how === 'dead', 0.5).catch(() => {});
+  return how === 'dead';
+}
+
+/** What a run over kill points came to. */
+export function createTally() {
+  const failures: string[] = [];
+  const missed: string[] = [];
+  let deaths = 0;
+  return {
+    fail: (point: string | undefined) => (error: Error) => void failures.push(`${point}: ${error.message}`),
+    died(point: string, dead: boolean) {
+      if (dead) deaths += 1;
+      else missed.push(point);
+    },
+    /** @throws AssertionError when anything failed, or more than a few points were never passed */
+    conclude() {
+      console.log(`      killed at ${deaths} points${missed.length > 0 ? `; not passed this time: ${missed.join(', ')}` : ''}`);
+      assert.deepEqual(failures, []);
+      assert.ok(missed.length * 8 <= deaths, 'the points are passed');
+    },
+  };
 }
