@@ -20,7 +20,10 @@ describe('scripts/build.mjs', () => {
   it('fails and names the entries that are missing', () => {
     const { status, stderr } = run('node', ['scripts/build.mjs']);
     assert.equal(status, 1);
-    assert.match(stderr, /src\/main\.ts, src\/host\/launcher-process\.ts, src\/cli\.ts, hookscripts\/hookscript\.ts, hookscripts\/lxc-hook/);
+    assert.match(
+      stderr,
+      /src\/main\.ts, src\/host\/launcher-process\.ts, src\/cli\.ts, hookscripts\/hookscript\.ts, hookscripts\/lxc-hook/,
+    );
   });
 
   it('makes executables that know their version, with CommonJS packages and better-sqlite3 working in them', () => {
