@@ -157,9 +157,9 @@ export function useRig(options: RigOptions = {}): Rig {
       return { exitCode, stdout, stderr };
     },
     async assertNothingLeft(container) {
-      // LXC says that a start is refused before it ends the init
+      // LXC says that a start is refused before it ends the init; a pin goes after the last interface
       await until('it is stopped', async () => (await rig.show(container)).interfaces?.every(({ state }) => state === 'stopped'), 5);
-      assert.ok(!existsSync(`${rig.daemon.netnsDir}/ct${container.vmid}`), 'its namespace is not pinned any more');
+      await until('its namespace is not pinned any more', () => !existsSync(`${rig.daemon.netnsDir}/ct${container.vmid}`), 5);
       await untilWell(rig.daemon);
     },
   };
