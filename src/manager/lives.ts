@@ -11,8 +11,8 @@ export async function beginLife(deps: Dependencies, vmid: number, init: Observed
   const { store, host, settings, trace, clock, node, bootId } = deps;
   await refuseShared(deps, vmid, init);
   const last = store.lives.lastGeneration(vmid);
-  // after a lost journal the count goes on from the clock, so that no containerId is used twice
-  const generation = last === 0 ? Math.floor(clock() / 1000) : last + 1;
+  // after a lost journal the count goes on from the clock, in ms: no life is that short, so no containerId comes twice
+  const generation = last === 0 ? Math.floor(clock()) : last + 1;
   const life: Life = {
     vmid,
     generation,

@@ -5,6 +5,7 @@ import { spawn } from 'node:child_process';
 
 const cniPath = '/opt/cni/bin:/usr/lib/cni';
 const pluginDir = process.argv[2];
+const PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
 
 process.on('message', async ({ requests }) => {
   const begin = performance.now();
@@ -35,7 +36,7 @@ function run(plugin, { verb, conflist, containerId, netns, ifname }, prevResult)
       CNI_NETNS: netns,
       CNI_IFNAME: ifname,
       CNI_PATH: cniPath,
-      PATH: process.env.PATH,
+      PATH,
     };
     const child = spawn(`${pluginDir}/${plugin.type}`, [], { env });
     let stdout = '';

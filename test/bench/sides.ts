@@ -3,6 +3,7 @@ import { createDaemon, type Daemon } from '../support/daemon.ts';
 import { createBare } from './bare.ts';
 import { fivePlugins, makeBridge, removeBridge } from './chain.ts';
 import { timed } from './figures.ts';
+import { post } from './request.ts';
 import { createPins, createTarget } from './target.ts';
 
 /** Milliseconds of one attach and of the detach after it, for so many interfaces at once. */
@@ -66,7 +67,6 @@ export async function attachAndDetach(daemon: Daemon, count: number): Promise<Ti
   return { attach, detach };
 }
 
-async function hook(daemon: Daemon, phase: string, body: object): Promise<void> {
-  const { status, body: answer } = await daemon.api('POST', `/v1/hooks/${phase}`, body);
-  if (status !== 200) throw new Error(`${phase} was refused: ${JSON.stringify(answer)}`);
+function hook(daemon: Daemon, phase: string, body: object): Promise<void> {
+  return post(daemon.socket, `/v1/hooks/${phase}`, body);
 }
