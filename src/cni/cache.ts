@@ -1,4 +1,4 @@
-import { closeSync, fsync, mkdirSync, openSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { closeSync, existsSync, fsync, mkdirSync, openSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { readdir, readFile, rm } from 'node:fs/promises';
 import { promisify } from 'node:util';
 import type { CniAttachment, CniResult } from '../model/cni.ts';
@@ -141,10 +141,12 @@ async function readEntry(file: string): Promise<CachedAttachment | null> {
 
 /** Temporary file, fsync, rename, fsync of the folder: after a power cut the old file or the new one, whole. What does
  *  not wait for the disk is synchronous: each hop to the thread pool costs more than the call (measured 1.2 → 0.7 ms).
- *  Throws at once when the file cannot be written. */
+ *  A file that takes another's place needs no fsync of the folder: either one may be there after a power cut, which takes
+ *  with it what the newer one is about. Throws at once when the file cannot be written. */
 function writeDurably(folder: string, temporary: string, name: string, content: string): Promise<void> {
   const path = `${folder}/${temporary}`;
   const file = openOrMakeFolder(path, folder);
+  const replaces = existsSync(`${folder}/${name}`);
   try {
     writeFileSync(file, content);
   } catch (error) {
@@ -153,7 +155,7 @@ function writeDurably(folder: string, temporary: string, name: string, content: 
   }
   return syncAndClose(file).then(() => {
     renameSync(path, `${folder}/${name}`);
-    return syncAndClose(openSync(folder, 'r'));
+    return replaces ? undefined : syncAndClose(openSync(folder, 'r'));
   });
 }
 
