@@ -62,7 +62,10 @@ interface Execution {
 const executors: { [D in Step['do']]: (execution: Execution, step: Extract<Step, { do: D }>) => Promise<void> } = {
   async detach({ deps, options, settled }, { attachment, why }) {
     deps.log.info({ vmid: attachment.vmid, ifname: attachment.ifname, network: attachment.network, why }, 'detaching');
-    await detach(deps, attachment, { timeoutMs: options.detachTimeoutMs, netnsHint: options.netnsHint });
+    // the hook of an ended container's stop may be waiting for this turn, whoever saw the end first
+    const stopMs = deps.settings.timeouts.stopSeconds * 1000;
+    const timeoutMs = settled.running ? options.detachTimeoutMs : Math.min(options.detachTimeoutMs, stopMs);
+    await detach(deps, attachment, { timeoutMs, netnsHint: options.netnsHint });
     settled.detached.push(attachment);
   },
   endLife: ({ deps }, { life }) => endLife(deps, life),
