@@ -63,7 +63,7 @@ async function main(argv: readonly string[]): Promise<void> {
   const metrics = createMetrics({
     version,
     source: () => ({
-      attachments: store.attachments.list(),
+      attachments: store.attachments.brief(),
       addresses: store.addresses.list(),
       pools: pools({ store, configuration }),
       debts: store.debts.list().length,

@@ -120,7 +120,7 @@ export function createManager(deps: Dependencies): RunningManager {
         containers: {
           managed: containers.size,
           running: lives.length,
-          degraded: new Set(store.attachments.list().flatMap(({ vmid, phase }) => (phase === 'degraded' ? [vmid] : []))).size,
+          degraded: new Set(store.attachments.brief().flatMap(({ vmid, phase }) => (phase === 'degraded' ? [vmid] : []))).size,
         },
         networks: networks.size,
         operationsRunning: operations.pending(),
@@ -172,7 +172,7 @@ export function createManager(deps: Dependencies): RunningManager {
       });
     },
     async containers() {
-      const vmids = new Set([...configuration.current.containers.keys(), ...store.attachments.list().map(({ vmid }) => vmid)]);
+      const vmids = new Set([...configuration.current.containers.keys(), ...store.attachments.brief().map(({ vmid }) => vmid)]);
       const inits = await host.findInits();
       return Promise.all([...vmids].sort((one, other) => one - other).map((vmid) => containerView(deps, reconciler, vmid, inits)));
     },

@@ -81,7 +81,7 @@ export function createReconciler(deps: Dependencies, operations: Operations): Re
     const vmids = new Set([
       ...configuration.current.containers.keys(),
       ...store.lives.list().map(({ vmid }) => vmid),
-      ...store.attachments.list().map(({ vmid }) => vmid),
+      ...store.attachments.brief().map(({ vmid }) => vmid),
     ]);
     const inits = await host.findInits();
     const sorted = [...vmids].sort((one, other) => one - other);

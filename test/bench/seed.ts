@@ -1,4 +1,6 @@
+import { execFileSync } from 'node:child_process';
 import { mkdirSync, writeFileSync } from 'node:fs';
+import { hostname } from 'node:os';
 import { bootId, startTimeOf } from '../../src/host/processes.ts';
 import type { Attachment, Life } from '../../src/model/attachment.ts';
 import type { CniResult } from '../../src/model/cni.ts';
@@ -14,6 +16,9 @@ const firstSeeded = 600_000_001;
  *  cached result, an address with its file and an ended operation for each. Stands in for them: all are one process, and
  *  one namespace with one link. Returns a function that lets go of the namespace. */
 export async function seed(daemon: Daemon, count: number, target: Target): Promise<() => void> {
+  // as the service does at its start: done later it would hide the pin
+  for (const how of ['--bind', '--make-shared'])
+    execFileSync('mount', [how, ...(how === '--bind' ? [daemon.netnsDir] : []), daemon.netnsDir]);
   const pins = createPins(daemon.netnsDir);
   const netnsPath = pins.pin(`ct${firstSeeded}`, target);
   const life = { bootId: await bootId(), initPid: target.pid, initStartTime: (await startTimeOf(target.pid)) ?? '', netnsPath };
@@ -55,7 +60,6 @@ function seedOne(daemon: Daemon, store: ReturnType<typeof openStore>, life: Life
     cniVersion: '1.0.0',
     interfaces: [
       { name: 'bench-web', mac },
-      { name: 'lo', mac },
       { name: 'eth0', mac, sandbox: netnsPath },
     ],
     ips: [{ address: `${address}/16`, gateway: '10.214.0.1', interface: 2 }],
@@ -74,7 +78,7 @@ function seedOne(daemon: Daemon, store: ReturnType<typeof openStore>, life: Life
       result,
       addresses: [address],
       mac,
-      hostInterface: 'lo',
+      hostInterface: '',
       error: null,
       since,
     },
@@ -83,7 +87,7 @@ function seedOne(daemon: Daemon, store: ReturnType<typeof openStore>, life: Life
   store.lives.put(life);
   store.attachments.put({ ...attachment, phase: 'adding' });
   store.attachments.put(attachment);
-  store.addresses.put({ network: 'web', address, vmid, ifname: 'eth0', state: 'reserved', since, releaseAt: null, node: 'bench' });
+  store.addresses.put({ network: 'web', address, vmid, ifname: 'eth0', state: 'reserved', since, releaseAt: null, node: hostname() });
   const operation = {
     id: `seed-${vmid}`,
     kind: 'attach' as const,
@@ -106,7 +110,7 @@ function seedOne(daemon: Daemon, store: ReturnType<typeof openStore>, life: Life
   store.operations.end({ ...ended, spans: [{ id: containerId, parent: null, name: 'step:attach', start: since, durationMs: 1 }] });
 
   writeFileSync(`${daemon.root}/containers/${vmid}.yaml`, 'interfaces: [{ name: eth0, network: web }]\n');
-  const claim = { vmid, ifname: 'eth0', node: 'bench', since, releaseAt: null, attempt: `seed-${vmid}` };
+  const claim = { vmid, ifname: 'eth0', node: hostname(), since, releaseAt: null, attempt: `seed-${vmid}` };
   writeFileSync(`${daemon.root}/addresses/web/${address}`, `${JSON.stringify(claim)}\n`);
   const cached = {
     kind: 'cniCacheV1',

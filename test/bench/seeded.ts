@@ -12,7 +12,7 @@ export async function createSeeded(count: number): Promise<{ daemon: Daemon; end
   daemon.write(`containers/${firstVmid}.yaml`, 'interfaces: [{ name: eth0, network: web }]\n');
   const target = await createTarget();
   const inside = (...argv: string[]) => execa('nsenter', ['-t', String(target.pid), '-n', 'ip', ...argv]);
-  await inside('link', 'add', 'eth0', 'type', 'dummy');
+  await inside('link', 'add', 'eth0', 'type', 'veth', 'peer', 'name', 'host0');
   const unpin = await seed(daemon, count, target);
   await daemon.start();
   await until('the first reconcile ends', async () => (await daemon.api('GET', '/v1/status')).body.lastReconcile !== null, 300);

@@ -104,10 +104,14 @@ export async function createDaemon(options: DaemonOptions = {}): Promise<Daemon>
     },
     async start(env) {
       daemon.launch(env);
-      await until('the service answers', async () => {
-        if (child?.exitCode !== null) throw new Error(`the service ended:\n${daemon.log()}`);
-        return (await daemon.api('GET', '/v1/status').catch(() => null))?.status === 200;
-      });
+      await until(
+        'the service answers',
+        async () => {
+          if (child?.exitCode !== null) throw new Error(`the service ended:\n${daemon.log()}`);
+          return (await daemon.api('GET', '/v1/status').catch(() => null))?.status === 200;
+        },
+        90,
+      );
     },
     async stop() {
       if (!child || child.exitCode !== null || child.signalCode !== null) return;
