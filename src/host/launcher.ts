@@ -23,8 +23,8 @@ export function createLauncher(file: string): Launcher {
   let counter = 0;
 
   function start(): ChildProcess {
-    // a source needs what this process loads sources with; its bundle needs little memory
-    const execArgv = file.endsWith('.ts') ? process.execArgv : ['--max-semi-space-size=1'];
+    // a source needs what this process loads sources with
+    const execArgv = file.endsWith('.ts') ? process.execArgv : [];
     const child = fork(file, [], { execArgv, serialization: 'advanced', stdio: ['ignore', 'ignore', 'inherit', 'ipc'] });
     child.on('message', (report: Report) => settle(report));
     child.on('error', () => lost(child));

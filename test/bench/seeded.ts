@@ -1,6 +1,6 @@
+import { setTimeout as pause } from 'node:timers/promises';
 import { execa } from 'execa';
 import { createDaemon, type Daemon } from '../support/daemon.ts';
-import { until } from '../support/until.ts';
 import { seed, webNetwork } from './seed.ts';
 import { firstVmid } from './sides.ts';
 import { createTarget } from './target.ts';
@@ -15,7 +15,8 @@ export async function createSeeded(count: number): Promise<{ daemon: Daemon; end
   await inside('link', 'add', 'eth0', 'type', 'veth', 'peer', 'name', 'host0');
   const unpin = await seed(daemon, count, target);
   await daemon.start();
-  await until('the first reconcile ends', async () => (await daemon.api('GET', '/v1/status')).body.lastReconcile !== null, 300);
+  // not asked often: answers cost, too
+  while ((await daemon.api('GET', '/v1/status')).body.lastReconcile === null) await pause(500);
   const { containers } = (await daemon.api('GET', '/v1/status')).body;
   if (containers.running !== count)
     throw new Error(`${containers.running} of ${count} seeded containers run: ${daemon.log().slice(-2000)}`);

@@ -109,6 +109,10 @@ describe('the store', () => {
     assert.deepEqual(names({ vmid: 101 }), ['101.eth0', '101.eth1']);
     assert.deepEqual(names({ network: 'db' }), ['101.eth1', '102.eth0']);
     assert.deepEqual(names({ vmid: 101, network: 'db' }), ['101.eth1']);
+    assert.deepEqual(
+      store.attachments.brief().map(({ vmid, ifname, network, phase }) => [vmid, ifname, network, phase]),
+      store.attachments.list().map(({ vmid, ifname, network, phase }) => [vmid, ifname, network, phase]),
+    );
   });
 
   it('refuses an address that another interface has, and names the owner', () => {
