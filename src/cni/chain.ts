@@ -70,12 +70,16 @@ export function createChain(options: RuntimeOptions, cache: ResultCache): Pick<C
       // from here on a DEL must follow, even one of a service that was killed in between: the file is there for it. The
       // disk is waited for beside the next plugin.
       let written = beside(cache.write(attachment, null));
+      let known = '';
       try {
         for (const [index, { plugin, path }] of found.entries()) {
           result = await runForResult(options, { ...runOf('ADD', plugin, attachment, result), path }, cniVersion, call);
           await written;
-          // firewall and others find what they made by the prevResult of their DEL only
-          written = beside(cache.write(attachment, result, index < found.length - 1 ? 'unfinished' : undefined));
+          const isLast = index === found.length - 1;
+          const text = JSON.stringify(result);
+          // firewall and others find what they made by the prevResult of their DEL only; most plugins pass it on unchanged
+          if (isLast || text !== known) written = beside(cache.write(attachment, result, isLast ? undefined : 'unfinished'));
+          known = text;
         }
         if (!result) throw failure('CNI_CONFIG_INVALID', `network ${attachment.conflist.name} has no plugins`);
         await written;
