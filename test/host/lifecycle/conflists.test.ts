@@ -28,17 +28,20 @@ const chain = (cniVersion: string, dataDir: string) => ({
 const pluginsOwn = /cnitest0|CNI-(FORWARD|ADMIN)|iptables\S* \*(filter|nat)|nft .*"(filter|nat)"|^nft \{"table"|^sysctl/;
 
 const versions = [
-  { what: 'Debian’s plugins', cniVersion: '1.0.0', folder: () => '/usr/lib/cni' },
-  { what: 'the plugins 1.9.1, with STATUS', cniVersion: '1.1.0', folder: cniPlugins191 },
+  { what: 'Debian’s plugins', cniVersion: '1.0.0', plugins: () => ({ folder: '/usr/lib/cni', remove: () => {} }) },
+  { what: 'the plugins 1.9.1, with STATUS', cniVersion: '1.1.0', plugins: cniPlugins191 },
 ];
 
-for (const { what, cniVersion, folder } of versions) {
+for (const { what, cniVersion, plugins } of versions) {
   describe(`a plain chain of five plugins, ${what}`, () => {
     const pluginDirs: string[] = [];
+    let remove = () => {};
+    after(() => remove());
     before(function () {
-      const found = folder();
+      const found = plugins();
       if (found === null) skip(this, `${what}: scripts/setup --test builds them where there is a go`);
-      pluginDirs.push(found);
+      pluginDirs.push(found.folder);
+      remove = found.remove;
     });
     const dataDir = '/run/pve-cni-test-host-local';
     const rig = useRig({
