@@ -37,7 +37,9 @@ export function createResultCache(cacheDir: string): ResultCache {
 
   const readNames = async (names: string[]) => {
     const whole = (name: string) => (name.startsWith('.') ? null : readEntry(`${folder}/${name}`));
-    const read = await Promise.all(names.map(async (name) => ({ name, entry: await whole(name) })));
+    // one after the other: a thousand at once would be in memory together
+    const read: { name: string; entry: CachedAttachment | null }[] = [];
+    for (const name of names) read.push({ name, entry: await whole(name) });
     return {
       entries: read.flatMap(({ entry }) => (entry ? [entry] : [])),
       damaged: read.flatMap(({ name, entry }) => (entry ? [] : [`${folder}/${name}`])),

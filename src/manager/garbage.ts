@@ -21,7 +21,7 @@ export async function inspectGarbage(deps: Dependencies): Promise<Leak[]> {
   ]);
   const addresses = store.addresses.list();
   const { networks, containers, available, problems } = configuration.current;
-  const [attachments, debts, lives] = [store.attachments.list(), store.debts.list(), store.lives.list()];
+  const [attachments, debts, lives] = [store.attachments.brief(), store.debts.list(), store.lives.list()];
   const rows = [...attachments, ...debts];
   const bridged = [...networks.values()].flatMap((network) => kindOf(network).bridge?.(network) ?? []);
   return findLeaks({
@@ -79,7 +79,7 @@ export async function removeLeak(deps: Dependencies, leak: Leak): Promise<LeakVi
 const removers: Record<Leak['kind'], (deps: Dependencies, leak: Leak) => Promise<unknown>> = {
   async cache({ runtime, host, settings, store }, { what }) {
     const entry = (await runtime.cached()).entries.find(({ file }) => file === what);
-    if (!entry || store.attachments.list().some((row) => row.containerId === entry.containerId)) return;
+    if (!entry || store.attachments.brief().some((row) => row.containerId === entry.containerId)) return;
     const netns =
       (await host.netns.inode(entry.netns)) !== null && !store.lives.list().some((life) => life.netnsPath === entry.netns)
         ? entry.netns

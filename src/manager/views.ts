@@ -125,7 +125,7 @@ async function stateOf(
 }
 
 export function addressViews({ store }: Dependencies, network?: string): AddressView[] {
-  const inUse = new Set(store.attachments.list().flatMap((one) => one.addresses.map((address) => `${one.network}/${address}`)));
+  const inUse = new Set(store.attachments.brief().flatMap((one) => one.addresses.map((address) => `${one.network}/${address}`)));
   return store.addresses.list(network ? { network } : {}).map((row) => ({
     network: row.network,
     address: row.address,

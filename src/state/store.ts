@@ -15,7 +15,7 @@ export interface Store {
     list(filter?: { vmid?: number; network?: string }): Attachment[];
     get(vmid: number, ifname: string): Attachment | null;
     /** all, without what is large (requests and results): a tenth of the time */
-    brief(): Pick<Attachment, 'vmid' | 'ifname' | 'network' | 'phase' | 'hostInterface'>[];
+    brief(): Pick<Attachment, 'vmid' | 'ifname' | 'network' | 'phase' | 'containerId' | 'hostInterface' | 'addresses'>[];
     /** @throws StateError INTERNAL when the move of phases is not one of attachmentMoves */
     put(attachment: Attachment): void;
     remove(vmid: number, ifname: string): void;

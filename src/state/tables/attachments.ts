@@ -20,8 +20,8 @@ export function attachmentsTable(db: Database): Store['attachments'] {
     ofBoth: db.prepare(`${select} WHERE vmid = @vmid AND network = @network ORDER BY ifname`),
   };
   const get = db.prepare(`${select} WHERE vmid = ? AND ifname = ?`);
-  const brief = db.prepare<[], ReturnType<Store['attachments']['brief']>[number]>(
-    'SELECT vmid, ifname, network, phase, hostInterface FROM attachments ORDER BY vmid, ifname',
+  const brief = db.prepare(
+    'SELECT vmid, ifname, network, phase, containerId, hostInterface, addresses FROM attachments ORDER BY vmid, ifname',
   );
   const phase = db.prepare<[number, string], AttachmentPhase>('SELECT phase FROM attachments WHERE vmid = ? AND ifname = ?').pluck();
   const put = db.prepare(upsert('attachments', columns, key));
@@ -38,7 +38,7 @@ export function attachmentsTable(db: Database): Store['attachments'] {
       const row = get.get(vmid, ifname);
       return row ? fromRow(row) : null;
     },
-    brief: () => brief.all(),
+    brief: () => brief.all().map(fromRow),
     put(attachment) {
       refuseMove(phase.get(attachment.vmid, attachment.ifname) ?? 'absent', attachment);
       put.run(toRow(attachment));
