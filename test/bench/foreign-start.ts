@@ -1,7 +1,11 @@
-import { spawnSync } from 'node:child_process';
+import { fork } from 'node:child_process';
+import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { dropInPath } from '../support/drop-in.ts';
-import { type Benchmark, figure, inTurn, percentile, timed } from './figures.ts';
+import { type Benchmark, figure, percentile } from './figures.ts';
+
+const name = '700000001';
+const warmUp = 5;
 
 /** A container that is not ours: the drop-in's guard, run as LXC runs a hook, against /bin/true run likewise. */
 export const foreignStart: Benchmark = {
@@ -9,26 +13,20 @@ export const foreignStart: Benchmark = {
   async run(runs) {
     const guard = /^lxc\.hook\.start-host = (.*)$/m.exec(readFileSync(dropInPath, 'utf8'))?.[1];
     if (!guard) throw new Error('the drop-in has no start-host');
-    const measured = { ours: [] as number[], bare: [] as number[] };
-    const measure = (side: keyof typeof measured, command: string) => async () =>
-      void measured[side].push(await timed(async () => runHook(command)));
-    await inTurn(5 + runs, measure('ours', guard), measure('bare', '/bin/true'));
-    const median = (side: keyof typeof measured) => percentile(measured[side].slice(5), 50);
-    return [figure('foreign.start', 'ms', median('ours'), median('bare'), runs)];
-  },
-};
-
-/** lxc/conf.c, run_script_argv and run_buffer: popen of `exec HOOK NAME lxc TYPE`, with what is known in the environment. */
-function runHook(hook: string): void {
-  const { status } = spawnSync('sh', ['-c', `exec ${hook} 700000001 lxc start-host`], {
-    env: {
+    const loop = fork(new URL('./foreign-loop.mjs', import.meta.url), [], { execArgv: [] });
+    // lxc/conf.c, run_script_argv and run_buffer: popen of `exec HOOK NAME lxc TYPE`, with what is known in the environment
+    const commands = [guard, '/bin/true'].map((hook) => `exec ${hook} ${name} lxc start-host`);
+    const env = {
       PATH: '/usr/sbin:/usr/bin:/sbin:/bin',
-      LXC_NAME: '700000001',
+      LXC_NAME: name,
       LXC_PID: '1',
       LXC_HOOK_TYPE: 'start-host',
       LXC_HOOK_SECTION: 'lxc',
-    },
-    stdio: 'ignore',
-  });
-  if (status !== 0) throw new Error(`the hook ended with ${status}`);
-}
+    };
+    loop.send({ commands, env, runs: warmUp + runs });
+    const [{ ms }] = (await Promise.race([once(loop, 'message'), once(loop, 'exit')])) as [{ ms?: [number[], number[]] }];
+    if (!ms) throw new Error('a hook failed');
+    const [ours, bare] = ms.map((side) => percentile(side.slice(warmUp), 50)) as [number, number];
+    return [figure('foreign.start', 'ms', ours, bare, runs)];
+  },
+};
