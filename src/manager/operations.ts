@@ -4,6 +4,7 @@ import PQueue from 'p-queue';
 import { asPveCniError, errorRecord, failure, PveCniError } from '../model/errors.ts';
 import type { Operation, OperationKind, OperationOutcome, Requester } from '../model/operation.ts';
 import { runInTrace, traceIdFrom } from '../observe/tracing.ts';
+import { type Deadline, startDeadline } from './deadline.ts';
 import type { Dependencies } from './dependencies.ts';
 
 export interface OperationRequest {
@@ -52,7 +53,7 @@ export interface Operations {
 export function createOperations({ store, clock, log, onOperation, trace, settings }: Dependencies): Operations {
   const locks = new Map<number, Mutex>();
   const queue = new PQueue({ concurrency: settings.parallel });
-  const stopping = new AbortController();
+  const deadlines = new Set<Deadline>();
   const waiting = new Set<Promise<unknown>>();
   let closed = false;
 
@@ -64,8 +65,9 @@ export function createOperations({ store, clock, log, onOperation, trace, settin
 
   async function run<T>(request: OperationRequest, work: (context: OperationContext) => Promise<T>): Promise<T> {
     if (closed) throw failure('SERVICE_STOPPING', `cannot ${request.kind}: the service is stopping; try again in a moment`);
-    const deadline = AbortSignal.timeout(request.timeoutMs);
-    const signal = AbortSignal.any([deadline, stopping.signal, ...(request.signal ? [request.signal] : [])]);
+    const deadline = startDeadline(request.timeoutMs, request.signal);
+    const { signal } = deadline;
+    deadlines.add(deadline);
     const operation = newOperation(request, clock());
     let recorded = false;
     const record = () => {
@@ -103,12 +105,15 @@ export function createOperations({ store, clock, log, onOperation, trace, settin
         end('ok', null);
         return result;
       } catch (thrown) {
-        const error = deadline.aborted ? timedOut(request, thrown) : signal.aborted ? cancelled(request, thrown) : asPveCniError(thrown);
+        const error = deadline.passed() ? timedOut(request, thrown) : signal.aborted ? cancelled(request, thrown) : asPveCniError(thrown);
         if (error.code === 'INTERNAL') log.error({ err: error.cause ?? error, kind: request.kind, vmid: request.vmid }, error.message);
         else log.warn({ code: error.code, kind: request.kind, vmid: request.vmid }, error.message);
         if (!request.lazy) tryTo(record);
         tryTo(() => end(signal.aborted ? 'cancelled' : refuses(request.kind) ? 'refused' : 'failed', error));
         throw error;
+      } finally {
+        deadline.end();
+        deadlines.delete(deadline);
       }
     });
   }
@@ -156,7 +161,9 @@ export function createOperations({ store, clock, log, onOperation, trace, settin
       closed = true;
     },
     async drain(graceMs) {
-      const timer = setTimeout(() => stopping.abort(), graceMs);
+      const timer = setTimeout(() => {
+        for (const deadline of deadlines) deadline.abort();
+      }, graceMs);
       while (waiting.size > 0) await Promise.all(waiting);
       clearTimeout(timer);
     },

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { once } from 'node:events';
+import { getEventListeners, once } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -210,6 +210,17 @@ describe('operations', () => {
     client.abort();
     await assert.rejects(given_up, { code: 'CNI_CANCELLED' });
     assert.deepEqual([rows()[0]?.outcome, rows()[0]?.error?.code], ['cancelled', 'CNI_CANCELLED']);
+  });
+
+  it('leave no timer and nothing in the signals that they followed', async () => {
+    const client = new AbortController();
+    const timers = () => process.getActiveResourcesInfo().filter((what) => what === 'Timeout').length;
+    const before = timers();
+    await Promise.all(
+      Array.from({ length: 20 }, (_, n) => operations.run(asked({ vmid: 200 + n, signal: client.signal }), async () => {})),
+    );
+    assert.equal(getEventListeners(client.signal, 'abort').length, 0);
+    assert.equal(timers(), before);
   });
 
   it('whose client went away before their turn never begin', async () => {
