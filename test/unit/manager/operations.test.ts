@@ -212,13 +212,10 @@ describe('operations', () => {
     assert.deepEqual([rows()[0]?.outcome, rows()[0]?.error?.code], ['cancelled', 'CNI_CANCELLED']);
   });
 
-  it('leave no timer and nothing in the signals that they followed', async () => {
+  it('leave nothing in the signal of a client that asks for many', async () => {
     const client = new AbortController();
-    const timers = () => process.getActiveResourcesInfo().filter((what) => what === 'Timeout').length;
-    const before = timers();
     for (let vmid = 200; vmid < 205; vmid += 1) await operations.run(asked({ vmid, signal: client.signal }), async () => {});
     assert.equal(getEventListeners(client.signal, 'abort').length, 0);
-    assert.ok(timers() <= before, 'timers of others may end meanwhile');
   });
 
   it('whose client went away before their turn never begin', async () => {
