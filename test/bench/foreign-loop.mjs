@@ -2,7 +2,7 @@
 // goes with the memory of who forks. Takes { commands: [ours, bare], env, runs }, answers { ms: [[...], [...]] }.
 import { spawnSync } from 'node:child_process';
 
-process.on('message', ({ commands, env, runs }) => {
+process.once('message', ({ commands, env, runs }) => {
   const ms = [[], []];
   for (let run = 0; run < runs; run += 1)
     for (const side of run % 2 === 0 ? [0, 1] : [1, 0]) {
@@ -11,6 +11,5 @@ process.on('message', ({ commands, env, runs }) => {
       ms[side].push(performance.now() - begin);
       if (status !== 0) process.exit(1);
     }
-  process.send({ ms });
-  process.disconnect();
+  process.send({ ms }, () => process.exit());
 });
