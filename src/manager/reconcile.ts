@@ -86,9 +86,12 @@ export function createReconciler(deps: Dependencies, operations: Operations): Re
     const inits = await host.findInits();
     const sorted = [...vmids].sort((one, other) => one - other);
     offset = sorted.length > 0 ? (offset + deepLooks) % sorted.length : 0;
-    await Promise.all(
-      sorted.map((vmid, index) => reconcileContainer(vmid, (index - offset + sorted.length) % sorted.length < deepLooks, inits)),
-    );
+    // a few at a time: thousands of operations that wait would only cost memory
+    const left = sorted.entries();
+    const worker = async () => {
+      for (const [index, vmid] of left) await reconcileContainer(vmid, (index - offset + sorted.length) % sorted.length < deepLooks, inits);
+    };
+    await Promise.all(Array.from({ length: settings.parallel }, worker));
   }
 
   async function reconcileContainer(vmid: number, deep = false, inits?: ReadonlyMap<number, ObservedInit>): Promise<void> {
