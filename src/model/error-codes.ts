@@ -148,6 +148,27 @@ export const errorCodes = {
     'CHECK found that the interface is not as it was made.',
     'Run `pve-cni container check VMID --repair`, or restart the container.',
   ),
+  CILIUM_UNAVAILABLE: row(
+    'CNIError',
+    503,
+    true,
+    'Cilium’s agent on this node does not answer.',
+    'See `pve-cni cilium status`; start the agent: `systemctl start pve-cni-cilium`.',
+  ),
+  CILIUM_API_FAILED: row(
+    'CNIError',
+    502,
+    true,
+    'Cilium’s agent refused a request, or answered with something unknown.',
+    'See the answer that is quoted, and `pve-cni cilium status`.',
+  ),
+  CILIUM_ENDPOINT_MISSING: row(
+    'CNIError',
+    502,
+    true,
+    'Cilium’s agent has no endpoint for the interface, or one with another identity than it should have.',
+    'Make it anew: `pve-cni container check VMID --repair`.',
+  ),
   CNI_CANCELLED: row('CNIError', 499, true, 'The operation was given up before it ended, and undone.', 'Try again.'),
   // IPAMError: addresses
   IPAM_POOL_EXHAUSTED: row(

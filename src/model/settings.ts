@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { ciliumSettings } from './cilium.ts';
 import { later } from './fields.ts';
 
 /** settings.yaml, one for the cluster. */
@@ -55,7 +56,7 @@ export const nodeFile = z
         stopSeconds: z.number().positive().max(60).default(5),
       })
       .default({ pluginSeconds: 30, operationSeconds: 45, stopSeconds: 5 }),
-    cilium: later('Cilium').optional(),
+    cilium: ciliumSettings.prefault({}).meta({ description: 'Cilium on this node' }),
   })
   .meta({ id: 'Node' });
 

@@ -1,0 +1,119 @@
+import type { CiliumSettings } from '../model/cilium.ts';
+
+/** Where things of the agent lie on this node. */
+export interface CiliumPaths {
+  /** one file a flag */
+  configDir: string;
+  policies: string;
+  services: string;
+  /** holds `bpf/`, the sources of the agent's eBPF programs */
+  lib: string;
+  /** how etcd is reached */
+  etcd: string;
+  ipsecKeys: string;
+  /** what the plugin takes for the agent's socket */
+  pluginSocket: string;
+}
+
+export function ciliumPaths({ stateDir, runDir }: { stateDir: string; runDir: string }): CiliumPaths {
+  const base = `${stateDir}/cilium`;
+  return {
+    configDir: `${base}/agent.d`,
+    policies: `${base}/policies`,
+    services: `${base}/services.yaml`,
+    lib: `${base}/lib`,
+    etcd: `${base}/etcd.yaml`,
+    ipsecKeys: `${base}/ipsec.keys`,
+    pluginSocket: `${runDir}/cilium/plugin.sock`,
+  };
+}
+
+/** Embedded etcd listens here, on loopback. */
+export const embeddedEtcd = 'http://127.0.0.1:23790';
+
+export function etcdEndpoints({ etcd }: CiliumSettings): string[] {
+  return etcd === 'embedded' ? [embeddedEtcd] : etcd.endpoints;
+}
+
+/** etcd's client configuration as the agent reads it (kvstore option `etcd.config`). */
+export function etcdConfig(settings: CiliumSettings): Record<string, unknown> {
+  const { etcd } = settings;
+  const files: Partial<Exclude<CiliumSettings['etcd'], string>> = etcd === 'embedded' ? {} : etcd;
+  return {
+    endpoints: etcdEndpoints(settings),
+    ...(files.caFile && { 'trusted-ca-file': files.caFile }),
+    ...(files.certFile && { 'cert-file': files.certFile }),
+    ...(files.keyFile && { 'key-file': files.keyFile }),
+  };
+}
+
+/** The agent's configuration, flag → value, safe beside a host's own networking: devices are named, nothing hooks the host's own
+ *  processes (no kube-proxy replacement), no CNI configuration of others is touched. `nodeAddress` is what other nodes reach this one at. */
+export function agentConfig(
+  settings: CiliumSettings,
+  { paths, nodeAddress }: { paths: CiliumPaths; nodeAddress: string },
+): Record<string, string> {
+  const { devices, ipv4Range, ipv6Range, routing, nativeRange, masquerade, dnsPolicies, socket, hubbleSocket } = settings;
+  return {
+    // no Kubernetes: etcd keeps identities, files bring policies and services
+    'enable-k8s': 'false',
+    kvstore: 'etcd',
+    'kvstore-opt': JSON.stringify({ 'etcd.config': paths.etcd }),
+    'cluster-name': settings.clusterName,
+    'cluster-id': '0',
+    'static-cnp-path': paths.policies,
+    'lb-state-file': paths.services,
+    // addresses
+    ipam: 'kubernetes',
+    'enable-ipv4': 'true',
+    ...(ipv4Range && { 'ipv4-range': ipv4Range }),
+    ...(!nodeAddress.includes(':') && { 'ipv4-node': nodeAddress }),
+    'enable-ipv6': String(ipv6Range !== undefined),
+    ...(ipv6Range && { 'ipv6-range': ipv6Range }),
+    // the way to other nodes
+    devices: devices.join(','),
+    'routing-mode': routing,
+    ...(routing === 'tunnel' ? { 'tunnel-protocol': 'vxlan' } : { 'auto-direct-node-routes': 'true' }),
+    ...(routing === 'native' && nativeRange && { 'ipv4-native-routing-cidr': nativeRange }),
+    'enable-ipv4-masquerade': String(masquerade),
+    'enable-ipv6-masquerade': String(masquerade && ipv6Range !== undefined),
+    ...encryptionFlags[settings.encryption](paths),
+    // nothing that takes over the host's own traffic
+    'kube-proxy-replacement': 'false',
+    'enable-health-checking': 'false',
+    'enable-endpoint-health-checking': 'false',
+    'cni-exclusive': 'false',
+    'enable-envoy-config': 'false',
+    // the DNS proxy is the agent's own; Envoy is external and absent
+    'enable-l7-proxy': String(dnsPolicies),
+    ...(dnsPolicies && { 'external-envoy-proxy': 'true' }),
+    // containers may not send from addresses that are not theirs. Not a flag: without this key it is off
+    'enable-source-ip-verification': 'true',
+    // how long an endpoint goes on with its old identity, so that other nodes know the new one
+    'identity-change-grace-period': '1s',
+    // files, sockets, ports
+    'lib-dir': paths.lib,
+    'state-dir': folderOf(socket),
+    'socket-path': socket,
+    'cgroup-root': `${folderOf(socket)}/cgroupv2`,
+    'bpf-root': '/sys/fs/bpf',
+    'prometheus-serve-addr': `127.0.0.1:${settings.metricsPort}`,
+    'agent-health-port': String(settings.healthPort),
+    // flows: an event for each connection and each drop, not for each packet
+    'enable-hubble': 'true',
+    'hubble-socket-path': hubbleSocket,
+    'monitor-aggregation': 'medium',
+    'monitor-aggregation-interval': '5s',
+    'monitor-aggregation-flags': 'all',
+  };
+}
+
+const encryptionFlags: Record<CiliumSettings['encryption'], (paths: CiliumPaths) => Record<string, string>> = {
+  none: () => ({}),
+  wireguard: () => ({ 'enable-wireguard': 'true' }),
+  ipsec: ({ ipsecKeys }) => ({ 'enable-ipsec': 'true', 'ipsec-key-file': ipsecKeys }),
+};
+
+function folderOf(path: string): string {
+  return path.slice(0, path.lastIndexOf('/')) || '/';
+}

@@ -1,0 +1,53 @@
+/** What is known of a container that makes its identity. */
+export interface IdentityFacts {
+  vmid: number;
+  /** Proxmox's name of it, never what the container claims */
+  name: string;
+  node: string;
+  pool: string | null;
+  network: string;
+  /** Proxmox's tags of the container */
+  tags: readonly string[];
+  /** tags that an administrator registered (settings.yaml) */
+  identityTags: readonly string[];
+  /** labels of the container's file */
+  labels: Readonly<Record<string, string>>;
+}
+
+/** Keys that nobody may set: they say what a container is. */
+export const reservedLabels = ['vmid', 'name', 'node', 'pool', 'type', 'network'] as const;
+
+/** Prefix of the keys that registered tags become. */
+export const tagPrefix = 'tag/';
+
+/** The one label set of a container, by key. Policies select by it. */
+export function identityOf({ vmid, name, node, pool, network, tags, identityTags, labels }: IdentityFacts): Record<string, string> {
+  const registered = tags.filter((tag) => identityTags.includes(tag));
+  return {
+    ...labels,
+    ...Object.fromEntries(registered.map((tag) => [`${tagPrefix}${tag}`, 'true'])),
+    type: 'container',
+    vmid: String(vmid),
+    name: labelValue(name),
+    node: labelValue(node),
+    network: labelValue(network),
+    ...(pool && { pool: labelValue(pool) }),
+  };
+}
+
+/** The same as Cilium writes it, sorted. All have the source `k8s`, which plain selectors, those of NetworkPolicy and the namespace and
+ *  cluster terms that Cilium adds to every policy match alike. */
+export function ciliumLabels(identity: Readonly<Record<string, string>>, clusterName: string): string[] {
+  const all = { ...identity, 'io.kubernetes.pod.namespace': 'default', 'io.cilium.k8s.policy.cluster': clusterName };
+  return Object.entries(all)
+    .map(([key, value]) => `k8s:${key}=${value}`)
+    .sort();
+}
+
+/** A text as a label's value may be: 63 characters of letters, digits, "-", "_" and ".", with a letter or digit at both ends. */
+function labelValue(text: string): string {
+  return text
+    .replace(/[^A-Za-z0-9_.-]/g, '-')
+    .slice(0, 63)
+    .replace(/^[^A-Za-z0-9]+|[^A-Za-z0-9]+$/g, '');
+}
