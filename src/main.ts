@@ -1,8 +1,10 @@
 import { hostname } from 'node:os';
 import { fileURLToPath } from 'node:url';
+import { createCilium } from './cilium/cilium.ts';
 import { createCniRuntime } from './cni/create-runtime.ts';
 import { createConfiguration } from './config/create.ts';
 import { loadNodeConfig } from './config/node-config.ts';
+import { ciliumPaths } from './core/cilium-agent.ts';
 import { createDatapath } from './datapath/datapath.ts';
 import { createHost } from './host/host.ts';
 import { createLauncher } from './host/launcher.ts';
@@ -71,6 +73,8 @@ async function main(argv: readonly string[]): Promise<void> {
     }),
   });
   const exporter = settings.tracing && createOtlpExporter({ endpoint: settings.tracing.otlp, version, node });
+  const paths = ciliumPaths(settings);
+  const cilium = createCilium({ agentSocket: settings.cilium.socket, pluginSocket: paths.pluginSocket });
   const manager = createManager({
     node,
     version,
@@ -80,7 +84,8 @@ async function main(argv: readonly string[]): Promise<void> {
     store,
     configuration,
     reservations,
-    datapath: createDatapath(host),
+    datapath: createDatapath(host, { nativeRange: settings.cilium.nativeRange }),
+    cilium,
     runtime: createCniRuntime({
       pluginDirs: settings.pluginDirs,
       cacheDir: settings.cniCacheDir,
@@ -88,6 +93,7 @@ async function main(argv: readonly string[]): Promise<void> {
       trace,
       traceparent,
       execute: launcher.execute,
+      pluginEnv: { CILIUM_SOCK: paths.pluginSocket },
     }),
     trace,
     clock: now,

@@ -66,7 +66,7 @@ export function createChain(options: RuntimeOptions, cache: ResultCache): Pick<C
       const found = attachment.conflist.plugins.map((plugin) => ({ plugin, path: findPluginOf(plugin, options.pluginDirs).path }));
       if (call.signal?.aborted) throw cancelled('ADD', attachment);
       const { cniVersion } = attachment.conflist;
-      let result: CniResult | null = null;
+      let result: CniResult | null = attachment.previous ?? null;
       // from here on a DEL must follow, even one of a service that was killed in between: the file is there for it. The
       // disk is waited for beside the next plugin.
       let written = beside(cache.write(attachment, null));

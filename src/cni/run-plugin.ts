@@ -36,7 +36,8 @@ export async function runPlugin(options: RuntimeOptions, run: PluginRun, { signa
       // asked inside the span, so that the plugin's own spans become its children
       const traceparent = options.traceparent();
       const start = options.execute ?? execute;
-      const outcome = await start({ path, env: traceparent ? { ...env, TRACEPARENT: traceparent } : env, stdin, timeoutMs, signal });
+      const whole = { ...options.pluginEnv, ...env, ...(traceparent && { TRACEPARENT: traceparent }) };
+      const outcome = await start({ path, env: whole, stdin, timeoutMs, signal });
       const answer = judge(outcome, { plugin: type, verb, path, timeoutMs, ...target });
       if (answer instanceof PveCniError) throw answer;
       return answer.stdout;

@@ -12,6 +12,8 @@ export interface RuntimeOptions {
   trace: Trace;
   /** W3C traceparent of the operation in progress, for plugins' environment */
   traceparent: () => string | undefined;
+  /** more of the plugins' environment */
+  pluginEnv?: Record<string, string>;
   /** runs plugins; straight from this process when absent */
   execute?: Execute;
 }

@@ -5,7 +5,7 @@ import { type Settings, settingsFile } from '../model/settings.ts';
 import type { ConfigProblem, ConfigSnapshot } from './configuration.ts';
 import { containerIssues, type FixedAddresses, parseContainerFile } from './containers.ts';
 import { type FileKind, kindOfFile, stem } from './files.ts';
-import { conflict, filesNamedBy, parseCniNetwork, parseNetwork } from './networks.ts';
+import { conflict, filesNamedBy, parseCniNetwork, parseNetwork, withBase } from './networks.ts';
 import { type Issue, refusal, validate } from './validate.ts';
 import { parseYaml } from './yaml.ts';
 
@@ -70,6 +70,7 @@ export function compose(
     if (object.kind === 'settings') settings = object.value;
   }
 
+  for (const [name, network] of networks) networks.set(name, withBase(network, networks));
   const fixed: FixedAddresses = new Map();
   const configured: ContainerConfig[] = [];
   for (const { file, known, version } of containers) {

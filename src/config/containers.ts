@@ -1,5 +1,6 @@
 import { isUsable } from '../core/addresses.ts';
 import { canonicalIp } from '../core/ip.ts';
+import { poolOf } from '../core/pools.ts';
 import { type ContainerConfig, type ContainerFile, containerFile } from '../model/container.ts';
 import type { Network } from '../model/network.ts';
 import { containerPath, stem } from './files.ts';
@@ -43,9 +44,10 @@ export function containerIssues(
     if (address === 'auto') return [];
     return address.flatMap((text, position) => {
       const at = `${field}.address[${position}]`;
-      if (network.type === 'bridge' && !network.subnets.some((subnet) => isUsable(subnet, text)))
-        return [{ field: at, message: outside(text, network.name, network.subnets), code: 'IPAM_ADDRESS_OUTSIDE' as const }];
-      const key = `${name} ${canonicalIp(text)}`;
+      const pool = poolOf(network);
+      if (pool && !pool.subnets.some((subnet) => isUsable(subnet, text)))
+        return [{ field: at, message: outside(text, network.name, pool.subnets), code: 'IPAM_ADDRESS_OUTSIDE' as const }];
+      const key = `${pool?.network ?? name} ${canonicalIp(text)}`;
       const owner = fixed.get(key);
       if (owner === undefined) fixed.set(key, container.vmid);
       else if (owner === container.vmid) return [{ field: at, message: `${text} is given twice` }];

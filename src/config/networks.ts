@@ -6,6 +6,7 @@ import {
   type BridgeNetwork,
   type BridgeNetworkFile,
   type CiliumNetwork,
+  type CiliumNetworkFile,
   type CniNetwork,
   type Network,
   networkFile,
@@ -20,8 +21,12 @@ const defaultMtuBytes = 1500;
 const prefixes = { 4: { from: 8, to: 30 }, 6: { from: 48, to: 126 } } as const;
 
 /** networks/NAME.yaml. @throws ConfigurationError naming file, field and what is allowed */
-export function parseNetwork(text: string, file: string): BridgeNetwork {
-  const { bridge, subnets, ipam, nat }: BridgeNetworkFile = validate(networkFile, parseYaml(text, file), file);
+export function parseNetwork(text: string, file: string): BridgeNetwork | CiliumNetwork {
+  const parsed = validate(networkFile, parseYaml(text, file), file);
+  return parsed.type === 'cilium' ? ciliumNetwork(parsed, file) : bridgeNetwork(parsed, file);
+}
+
+function bridgeNetwork({ bridge, subnets, ipam, nat }: BridgeNetworkFile, file: string): BridgeNetwork {
   const issues = [...subnetIssues(subnets), ...wholeIssues({ subnets, ipam, nat })];
   if (issues.length > 0) throw refusal(file, issues, { network: stem(file) });
   return {
@@ -36,18 +41,33 @@ export function parseNetwork(text: string, file: string): BridgeNetwork {
   };
 }
 
+function ciliumNetwork({ mode, on = '', subnets, ipam, nat }: CiliumNetworkFile, file: string): CiliumNetwork {
+  const chosen = ipam ?? (subnets.length > 0 ? 'sticky' : 'agent');
+  const issues = [...subnetIssues(subnets), ...ciliumIssues({ mode, on, subnets, ipam: chosen, nat })];
+  if (issues.length > 0) throw refusal(file, issues, { network: stem(file) });
+  return { name: stem(file), file, warnings: [], type: 'cilium', mode, on, base: null, subnets, ipam: chosen, nat, conflist: null };
+}
+
 /** networks/*.conflist and *.conf. A first plugin cilium-cni makes it a network of type cilium.
  *  @throws CNIError, ConfigurationError naming file and field */
 export function parseCniNetwork(text: string, file: string): CniNetwork | CiliumNetwork {
   const conflist = parseConflist(text.replace(/^\uFEFF/, ''), file);
-  const type = conflist.plugins[0]?.type === 'cilium-cni' ? 'cilium' : 'cni';
-  return { type, name: conflist.name, file, warnings: [], conflist };
+  const known = { name: conflist.name, file, warnings: [] };
+  if (conflist.plugins[0]?.type !== 'cilium-cni') return { ...known, type: 'cni', conflist };
+  return { ...known, type: 'cilium', mode: 'endpoint', on: '', base: null, subnets: [], ipam: 'agent', nat: false, conflist };
+}
+
+/** A chained network with the bridge network that it names, when there is one. */
+export function withBase(network: Network, networks: ReadonlyMap<string, Network>): Network {
+  if (network.type !== 'cilium' || network.mode !== 'chained') return network;
+  const named = networks.get(network.on);
+  return { ...network, base: named?.type === 'bridge' ? named : null };
 }
 
 /** Files outside the root that a network names; when one is missing it is a warning. */
 export function filesNamedBy(network: Network): string[] {
   if (network.type !== 'cilium') return [];
-  return network.conflist.plugins.flatMap(({ kubernetes }) => {
+  return (network.conflist?.plugins ?? []).flatMap(({ kubernetes }) => {
     const path = (kubernetes as { kubeconfig?: unknown } | null | undefined)?.kubeconfig;
     return typeof path === 'string' && path !== '' ? [path] : [];
   });
@@ -61,8 +81,8 @@ export function conflict(later: Network, earlier: Network): Issue | null {
       message: `${later.name} is the name of the network in ${earlier.file} too; rename one of the two`,
       code: 'CONFIG_DUPLICATE',
     };
-  if (later.type !== 'bridge' || earlier.type !== 'bridge') return null;
-  if (later.bridge.name === earlier.bridge.name)
+  if (!('subnets' in later) || !('subnets' in earlier)) return null;
+  if (later.type === 'bridge' && earlier.type === 'bridge' && later.bridge.name === earlier.bridge.name)
     return { field: 'bridge.name', message: `${later.bridge.name} is the bridge of ${earlier.file} too; name another` };
   for (const [index, subnet] of later.subnets.entries()) {
     const other = earlier.subnets.find((one) => subnetsOverlap(subnet, one));
@@ -116,6 +136,26 @@ function rangeIssue(subnet: Subnet, range: string, field: string): Issue | null 
   if (first.value > last.value) return { field, message: 'must begin with the lower address' };
   const outside = [first, last].map(formatIp).find((address) => !subnetContains(subnet, address));
   return outside === undefined ? null : { field, message: `must lie inside ${subnet.cidr}; ${outside} does not` };
+}
+
+function ciliumIssues({ mode, on, subnets, ipam, nat }: Pick<CiliumNetwork, 'mode' | 'on' | 'subnets' | 'ipam' | 'nat'>): Issue[] {
+  const issue = (wrong: boolean, field: string, message: string): Issue[] => (wrong ? [{ field, message }] : []);
+  if (mode === 'chained')
+    return [
+      ...issue(on === '', 'on', 'is missing; a chained network names a bridge of the node, such as vmbr0, or a bridge network of ours'),
+      ...issue(subnets.length > 0, 'subnets', 'must be absent with mode chained: the interface brings its address'),
+      ...issue(nat, 'nat', 'must be absent with mode chained: the bridge leads where it leads'),
+    ];
+  return [
+    ...issue(on !== '', 'on', 'needs mode: chained'),
+    ...issue(ipam === 'sticky' && subnets.length === 0, 'subnets', 'is missing; with ipam sticky addresses are given from subnets'),
+    ...issue(
+      ipam === 'agent' && subnets.length > 0,
+      'subnets',
+      'must be absent with ipam agent: the range is the node’s (cilium.ipv4Range)',
+    ),
+    ...issue(nat && subnets.length === 0, 'nat', 'needs subnets; what the agent gives is masqueraded by the agent (cilium.masquerade)'),
+  ];
 }
 
 function wholeIssues({ subnets, ipam, nat }: Pick<BridgeNetwork, 'subnets' | 'ipam' | 'nat'>): Issue[] {

@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { cniVersions } from '../model/cni.ts';
 import { containerFile } from '../model/container.ts';
 import { notBuilt } from '../model/fields.ts';
-import { bridgeNetworkFile } from '../model/network.ts';
+import { bridgeNetworkFile, ciliumNetworkFile } from '../model/network.ts';
 import { nodeFile, settingsFile } from '../model/settings.ts';
 import { fileLimitBytes } from './limits.ts';
 
@@ -14,6 +14,12 @@ const kinds: { title: string; text: string; schema: z.ZodType; example: string }
     schema: bridgeNetworkFile,
     example:
       'type: bridge\nsubnets:\n  - { cidr: 10.20.0.0/24, gateway: 10.20.0.1, range: 10.20.0.10-10.20.0.250 }\n  - { cidr: "fd00:20::/64" }\nnat: true',
+  },
+  {
+    title: 'networks/NAME.yaml of type cilium',
+    text: 'A network that Cilium’s agent carries: its own interfaces, or bridged ones that it is chained onto. A container has one endpoint at most.',
+    schema: ciliumNetworkFile,
+    example: 'type: cilium\nsubnets: [{ cidr: 10.240.0.0/16 }]\nnat: true',
   },
   {
     title: 'containers/VMID.yaml',
@@ -41,7 +47,7 @@ export function renderConfigurationReference(): string {
   const sections = kinds.map(({ title, text, schema, example }) =>
     [`## ${title}`, text, `\`\`\`yaml\n${example}\n\`\`\``, table(rowsOf(schema))].join('\n\n'),
   );
-  return `${[introduction, ...sections.slice(0, 1), cniFiles, ...sections.slice(1)].join('\n\n')}\n`;
+  return `${[introduction, ...sections.slice(0, 2), cniFiles, ...sections.slice(2)].join('\n\n')}\n`;
 }
 
 const introduction = `# Configuration

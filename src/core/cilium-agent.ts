@@ -29,9 +29,9 @@ export function ciliumPaths({ stateDir, runDir }: { stateDir: string; runDir: st
 }
 
 /** Embedded etcd listens here, on loopback. */
-export const embeddedEtcd = 'http://127.0.0.1:23790';
+const embeddedEtcd = 'http://127.0.0.1:23790';
 
-export function etcdEndpoints({ etcd }: CiliumSettings): string[] {
+function etcdEndpoints({ etcd }: CiliumSettings): string[] {
   return etcd === 'embedded' ? [embeddedEtcd] : etcd.endpoints;
 }
 

@@ -1,3 +1,5 @@
+import { namePatterns } from '../model/name-patterns.ts';
+
 /** What is known of a container that makes its identity. */
 export interface IdentityFacts {
   vmid: number;
@@ -14,11 +16,8 @@ export interface IdentityFacts {
   labels: Readonly<Record<string, string>>;
 }
 
-/** Keys that nobody may set: they say what a container is. */
-export const reservedLabels = ['vmid', 'name', 'node', 'pool', 'type', 'network'] as const;
-
 /** Prefix of the keys that registered tags become. */
-export const tagPrefix = 'tag/';
+const tagPrefix = 'tag/';
 
 /** The one label set of a container, by key. Policies select by it. */
 export function identityOf({ vmid, name, node, pool, network, tags, identityTags, labels }: IdentityFacts): Record<string, string> {
@@ -42,6 +41,12 @@ export function ciliumLabels(identity: Readonly<Record<string, string>>, cluster
   return Object.entries(all)
     .map(([key, value]) => `k8s:${key}=${value}`)
     .sort();
+}
+
+/** The container that an endpoint's labels are for; null: not one of ours. */
+export function vmidOf(labels: readonly string[]): number | null {
+  const digits = labels.includes('k8s:type=container') && labels.find((label) => label.startsWith('k8s:vmid='))?.slice('k8s:vmid='.length);
+  return digits && namePatterns.vmid.test(digits) ? Number(digits) : null;
 }
 
 /** A text as a label's value may be: 63 characters of letters, digits, "-", "_" and ".", with a letter or digit at both ends. */

@@ -10,8 +10,10 @@ export interface Findings {
     addresses: ReadonlyMap<string, 'auto' | readonly string[]>;
     natNetworks: ReadonlySet<string>;
     bridges: ReadonlySet<string>;
+    /** subnets that Cilium carries */
+    overlays: ReadonlySet<string>;
   };
-  /** journal rows and debts: `containerId/ifname`, networks, pins, vmids, and `network/address` that are in use */
+  /** journal rows and debts: `containerId/ifname`, networks, pins, vmids, and `vmid/ifname/address` that are in use */
   recorded: {
     attachments: ReadonlySet<string>;
     networks: ReadonlySet<string>;
@@ -27,12 +29,16 @@ export interface Findings {
     natRules: readonly string[];
     addresses: readonly { network: string; address: string; vmid: number; ifname: string; state: 'reserved' | 'kept' }[];
     markers: readonly number[];
+    /** endpoints of Cilium's agent that carry labels of ours */
+    endpoints: readonly { attachmentId: string; vmid: number }[];
+    /** subnets that this node has a route of ours to, by Cilium */
+    overlays: readonly string[];
   };
 }
 
 /** A thing of ours that nothing accounts for. */
 export interface Leak {
-  kind: 'cache' | 'pin' | 'bridge' | 'nft-rule' | 'address' | 'marker';
+  kind: 'cache' | 'pin' | 'bridge' | 'nft-rule' | 'address' | 'marker' | 'endpoint' | 'route';
   what: string;
   why: string;
   vmid: number | null;
@@ -47,6 +53,9 @@ export function findLeaks({ configurationAvailable, configured, recorded, found 
       leaks.push({ kind: 'cache', what: file, why: `no journal row knows attachment ${containerId}/${ifname}`, vmid, network });
   for (const path of found.pins)
     if (!recorded.pins.has(path)) leaks.push({ ...none, kind: 'pin', what: path, why: 'no life and no debt needs this namespace' });
+  for (const { attachmentId, vmid } of found.endpoints)
+    if (!recorded.attachments.has(attachmentId.replace(':', '/')))
+      leaks.push({ ...none, kind: 'endpoint', what: attachmentId, why: 'no attachment has this endpoint of Cilium’s agent', vmid });
   if (!configurationAvailable) return leaks;
 
   for (const { name, network } of found.bridges)
@@ -61,18 +70,22 @@ export function findLeaks({ configurationAvailable, configured, recorded, found 
       state === 'kept' ||
       wanted === 'auto' ||
       wanted?.some((one) => canonicalIp(one) === address) ||
-      recorded.addresses.has(`${network}/${address}`)
+      recorded.addresses.has(interfaceKey(vmid, ifname, address))
     )
       continue;
     const why = `interface ${ifname} of container ${vmid} is not to have it on network "${network}"`;
     leaks.push({ kind: 'address', what: address, why, vmid, network });
   }
+  for (const cidr of found.overlays)
+    if (!configured.overlays.has(cidr))
+      leaks.push({ ...none, kind: 'route', what: cidr, why: 'no network carried by Cilium has this subnet' });
   for (const vmid of found.markers)
     if (!configured.vmids.has(vmid) && !recorded.vmids.has(vmid))
       leaks.push({ ...none, kind: 'marker', what: `managed/${vmid}`, why: `container ${vmid} is not managed any more`, vmid });
   return leaks;
 }
 
-export function interfaceKey(vmid: number, ifname: string, network: string): string {
-  return `${vmid}/${ifname}/${network}`;
+/** `of`: a network, or an address */
+export function interfaceKey(vmid: number, ifname: string, of: string): string {
+  return `${vmid}/${ifname}/${of}`;
 }

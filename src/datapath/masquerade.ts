@@ -1,6 +1,5 @@
 import { Mutex } from 'async-mutex';
 import type { Host } from '../host/host.ts';
-import type { BridgeSpec } from './linux-bridge.ts';
 
 /** Our own table: one rule for each masqueraded subnet, named by its comment. The plugins' own masquerading is not used,
  *  since it stays behind when a container's namespace is gone before its DEL. */
@@ -8,10 +7,21 @@ const family = 'inet';
 const table = 'pve_cni';
 const chain = 'postrouting';
 
+/** What of a network is masqueraded, and when not. */
+export interface MasqueradeSpec {
+  network: string;
+  /** CIDRs */
+  masquerade: readonly string[];
+  /** link by which they reach each other; a `*` at its end stands for anything */
+  name: string;
+  /** CIDRs that are reached as they are */
+  except?: readonly string[];
+}
+
 export interface Masquerade {
   /** Puts a network's rules in force. Without `deep`, what this process put there itself is believed to be there still,
    *  so that a start asks nft nothing. Returns whether anything was changed. */
-  apply(spec: BridgeSpec, options: { deep: boolean }): Promise<boolean>;
+  apply(spec: MasqueradeSpec, options: { deep: boolean }): Promise<boolean>;
   /** Removes the rules of a network that is gone. */
   remove(network: string): Promise<void>;
   /** Networks that have rules now. */
@@ -36,7 +46,7 @@ export function createMasquerade(host: Host): Masquerade {
 
   return {
     async apply(spec, { deep }) {
-      const wanted = spec.masquerade.map((cidr) => `${spec.network} ${cidr} ${spec.name}`);
+      const wanted = spec.masquerade.map((cidr) => [spec.network, cidr, spec.name, ...exceptOf(spec, cidr)].join(' '));
       if (!deep && (known.get(spec.network) ?? '') === wanted.join('\n')) return false;
       const changed = await lock.runExclusive(() => settle(spec.network, wanted));
       if (wanted.some((comment) => !isIpv6(comment))) await host.ensureForwarding('ipv4');
@@ -56,11 +66,18 @@ export function createMasquerade(host: Host): Masquerade {
 /** The whole table in one transaction; a comment carries all that its rule says. */
 function ruleset(comments: readonly string[]): string {
   const rules = comments.map((comment) => {
-    const [, cidr = '', bridge = ''] = comment.split(' ');
-    return `    ${isIpv6(comment) ? 'ip6' : 'ip'} saddr ${cidr} oifname != "${bridge}" masquerade comment "${comment}"\n`;
+    const [, cidr = '', link = '', ...except] = comment.split(' ');
+    const family = isIpv6(comment) ? 'ip6' : 'ip';
+    const elsewhere = except.length > 0 ? ` ${family} daddr != { ${except.join(', ')} }` : '';
+    return `    ${family} saddr ${cidr}${elsewhere} oifname != "${link}" masquerade comment "${comment}"\n`;
   });
   const remade = `table ${family} ${table} {\n  chain ${chain} {\n    type nat hook postrouting priority srcnat;\n${rules.join('')}  }\n}\n`;
   return `add table ${family} ${table}\ndelete table ${family} ${table}\n${rules.length > 0 ? remade : ''}`;
+}
+
+/** of the same family */
+function exceptOf({ except = [] }: MasqueradeSpec, cidr: string): string[] {
+  return except.filter((other) => other.includes(':') === cidr.includes(':'));
 }
 
 function networkOf(comment: string): string {

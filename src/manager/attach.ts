@@ -1,14 +1,19 @@
 import { createHash } from 'node:crypto';
+import { podArgs } from '../cilium/plugin-socket.ts';
+import { usesCilium } from '../core/cilium-plugin.ts';
 import { chooseMac } from '../core/ids.ts';
+import { poolOf } from '../core/pools.ts';
 import { type DefaultRouteWish, defaultRouteInterface, defaultRouteWish, routeLines } from '../core/routes.ts';
 import type { Attachment, Life } from '../model/attachment.ts';
-import type { CniAttachment, CniResult, Conflist } from '../model/cni.ts';
+import type { CniAttachment, CniResult } from '../model/cni.ts';
 import type { ContainerInterface } from '../model/container.ts';
 import { asPveCniError, errorRecord, failure } from '../model/errors.ts';
 import type { Network } from '../model/network.ts';
+import type { Rendered } from '../networks/kind.ts';
 import { kindOf } from '../networks/networks.ts';
 import type { Dependencies } from './dependencies.ts';
 import { detach } from './detach.ts';
+import { labelsOf } from './identity.ts';
 
 export const sha256 = (text: string) => createHash('sha256').update(text).digest('hex');
 
@@ -29,9 +34,9 @@ export function networkOf({ configuration }: Dependencies, wanted: ContainerInte
 
 /** The interface's addresses from our store (reserved now if they are not yet), or what it is fixed to. @throws IPAMError */
 export async function addressesFor(deps: Dependencies, vmid: number, wanted: ContainerInterface, network: Network): Promise<string[]> {
-  const subnets = kindOf(network).subnets?.(network) ?? [];
-  if (subnets.length === 0) return wanted.address === 'auto' ? [] : [...wanted.address];
-  return deps.reservations.reserve(network.name, subnets, { vmid, ifname: wanted.name, wanted: wanted.address });
+  const pool = poolOf(network);
+  if (!pool || pool.subnets.length === 0) return wanted.address === 'auto' ? [] : [...wanted.address];
+  return deps.reservations.reserve(pool.network, pool.subnets, { vmid, ifname: wanted.name, wanted: wanted.address });
 }
 
 /** What is run for an interface. */
@@ -41,7 +46,7 @@ export function render(
   wanted: ContainerInterface,
   network: Network,
   addresses: readonly string[],
-): { conflist: Conflist; capabilityArgs: Record<string, unknown>; mac: string; defaultRoute: DefaultRouteWish } {
+): Rendered & { mac: string; defaultRoute: DefaultRouteWish } {
   const interfaces = configuration.current.containers.get(vmid)?.interfaces ?? [wanted];
   const mac = chooseMac(vmid, wanted.name, '', sha256);
   const given = { addresses, mac, defaultRoute: defaultRouteInterface(interfaces) === wanted.name };
@@ -54,12 +59,16 @@ export async function validateInterface(deps: Dependencies, vmid: number, wanted
   const { conflist } = render(deps, vmid, wanted, network, await addressesFor(deps, vmid, wanted, network));
   const [first] = await deps.runtime.validate(conflist);
   if (first) throw first;
+  if (usesCilium(conflist)) await deps.cilium.untilReady();
 }
 
-/** Makes the bridge of a network what it should be. */
-export async function prepareNetwork(deps: Dependencies, network: Network, deep = false): Promise<boolean> {
-  const spec = kindOf(network).bridge?.(network);
-  return spec ? deps.trace('step:prepare', () => deps.datapath.apply(spec, { deep }), { network: network.name }) : false;
+/** Makes what a network needs on the node what it should be. */
+export async function prepareNetwork({ trace, datapath }: Dependencies, network: Network, deep = false): Promise<boolean> {
+  const bridge = kindOf(network).bridge?.(network);
+  const overlay = kindOf(network).overlay?.(network);
+  const changed = bridge ? await trace('step:prepare', () => datapath.apply(bridge, { deep }), { network: network.name }) : false;
+  if (!overlay) return changed;
+  return (await trace('step:prepare', () => datapath.applyOverlay(overlay, { deep }), { network: network.name })) || changed;
 }
 
 /** Attaches one interface: the intent is durable before the first plugin runs, the result with
@@ -69,7 +78,9 @@ export async function attach(deps: Dependencies, life: Life, wanted: ContainerIn
   const { store, runtime, trace, clock } = deps;
   const network = networkOf(deps, wanted, life.vmid);
   const addresses = await trace('step:reserve', () => addressesFor(deps, life.vmid, wanted, network));
-  const { conflist, capabilityArgs, mac, defaultRoute } = render(deps, life.vmid, wanted, network, addresses);
+  const { conflist, capabilityArgs, endpointAddresses, previous, mac, defaultRoute } = render(deps, life.vmid, wanted, network, addresses);
+  const byCilium = usesCilium(conflist);
+  if (byCilium) await trace('cilium:ready', () => deps.cilium.untilReady(signal));
   await prepareNetwork(deps, network);
   signal.throwIfAborted();
 
@@ -79,8 +90,9 @@ export async function attach(deps: Dependencies, life: Life, wanted: ContainerIn
     netns: life.netnsPath,
     ifname: wanted.name,
     // PVE_VMID lets a lost journal be rebuilt from the plugins' cache
-    args: { IgnoreUnknown: '1', PVE_VMID: String(life.vmid) },
+    args: { IgnoreUnknown: '1', PVE_VMID: String(life.vmid), ...(byCilium && podArgs(life.vmid)) },
     capabilityArgs,
+    ...(previous && { previous }),
   };
   const intent: Attachment = {
     vmid: life.vmid,
@@ -102,7 +114,9 @@ export async function attach(deps: Dependencies, life: Life, wanted: ContainerIn
     async () => {
       await trace('journal:intent', async () => store.attachments.put(intent));
       try {
-        const result = await runtime.add(request, { signal });
+        const add = () => runtime.add(request, { signal });
+        const birth = { vmid: life.vmid, labels: labelsOf(deps, life.vmid, network.name), mac, addresses: endpointAddresses };
+        const result = byCilium ? await deps.cilium.add(request, birth, add) : await add();
         const lines = routeLines(wanted.name, result, defaultRoute);
         if (lines.length > 0) await trace('step:routes', () => deps.host.ip.batch(lines, life.netnsPath));
         const attached: Attachment = { ...intent, phase: 'attached', result, since: clock(), ...factsOf(result, wanted.name, intent) };

@@ -3,7 +3,6 @@ import type { CheckView } from '../model/api.ts';
 import type { ContainerInterface } from '../model/container.ts';
 import { asPveCniError, errorRecord, failure } from '../model/errors.ts';
 import type { Requester } from '../model/operation.ts';
-import { kindOf } from '../networks/networks.ts';
 import { outsideTrace } from '../observe/tracing.ts';
 import { networkOf, render } from './attach.ts';
 import { attachInterface, detachInterface } from './configure.ts';
@@ -16,7 +15,7 @@ import { createOperations } from './operations.ts';
 import { rebuildJournal } from './rebuild.ts';
 import { createReconciler } from './reconcile.ts';
 import { settle } from './settle.ts';
-import { addressViews, containerView, debtView, networkView, operationView } from './views.ts';
+import { addressViews, containerView, debtView, inspectNetwork, networkView, operationView } from './views.ts';
 
 export interface RunningManager extends Manager {
   /** Brings journal, files and kernel together, then keeps them so. Resolves when the doors may be opened. */
@@ -36,6 +35,7 @@ export function createManager(deps: Dependencies): RunningManager {
 
   async function start(): Promise<void> {
     await host.netns.prepareFolder(settings.netnsDir);
+    await deps.cilium.start();
     await configuration.refresh();
     await writeMarkers(deps, configuration.current);
     closeInterrupted();
@@ -106,6 +106,7 @@ export function createManager(deps: Dependencies): RunningManager {
       operations.close();
       await operations.drain(graceMs);
       await reconciler.idle();
+      await deps.cilium.stop();
     },
     hook: (phase, request, requester, signal) => answerHook(deps, operations, phase, request, requester, signal),
     async status() {
@@ -151,13 +152,14 @@ export function createManager(deps: Dependencies): RunningManager {
       const network = networkNamed(name);
       return checks({
         'what it needs on this node': async () => {
-          const spec = kindOf(network).bridge?.(network);
-          const differs = spec ? await deps.datapath.inspect(spec) : null;
+          const differs = await inspectNetwork(deps, network);
           if (differs !== null)
             throw failure(
               'INTERFACE_CONFLICT',
-              `bridge ${spec?.name} of network "${name}" is not as it should be: ${differs}; the reconcile repairs it`,
-              { network: name },
+              `network "${name}" is not as it should be on this node: ${differs}; the reconcile repairs it`,
+              {
+                network: name,
+              },
             );
         },
         'its plugins': async () => {

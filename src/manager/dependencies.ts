@@ -1,3 +1,4 @@
+import type { Cilium } from '../cilium/cilium.ts';
 import type { CniRuntime } from '../cni/runtime.ts';
 import type { Configuration } from '../config/configuration.ts';
 import type { Datapath } from '../datapath/datapath.ts';
@@ -20,6 +21,7 @@ export interface Dependencies {
   runtime: CniRuntime;
   reservations: Reservations;
   datapath: Datapath;
+  cilium: Cilium;
   trace: Trace;
   /** epoch ms */
   clock: () => number;

@@ -1,3 +1,4 @@
+import { usesCilium } from '../core/cilium-plugin.ts';
 import { nextTryAfterMs } from '../core/debts.ts';
 import type { Attachment, Debt } from '../model/attachment.ts';
 import type { CniAttachment } from '../model/cni.ts';
@@ -17,7 +18,7 @@ export interface DetachOptions {
 /** Detaches one interface. Never throws for what a plugin does: what could not be undone becomes a debt, durable in the
  *  same commit that ends the attachment. Returns whether it is done. */
 export async function detach(deps: Dependencies, attachment: Attachment, options: DetachOptions): Promise<boolean> {
-  const { store, runtime, trace, clock, log } = deps;
+  const { store, trace, clock, log } = deps;
   const { vmid, ifname, network, containerId, result } = attachment;
   return trace(
     'step:detach',
@@ -27,9 +28,7 @@ export async function detach(deps: Dependencies, attachment: Attachment, options
       await trace('journal:removing', async () => store.relaxed(() => store.attachments.put(removing)));
       const request = await reachable(deps, attachment.request, options.netnsHint);
       try {
-        await downUnlessQuick(deps, request, () =>
-          runtime.del(request, { signal: AbortSignal.timeout(options.timeoutMs), pluginTimeoutMs: options.timeoutMs }),
-        );
+        await downUnlessQuick(deps, request, () => del(deps, request, options.timeoutMs));
         await trace('journal:absent', async () => store.relaxed(() => store.attachments.remove(vmid, ifname)));
         return true;
       } catch (thrown) {
@@ -59,13 +58,13 @@ export async function detach(deps: Dependencies, attachment: Attachment, options
 
 /** Tries an undone clean-up again. Returns whether it is done now. */
 export async function payDebt(deps: Dependencies, debt: Debt): Promise<boolean> {
-  const { store, runtime, trace, clock, settings, host } = deps;
+  const { store, trace, clock, settings, host } = deps;
   return trace(
     'step:debt',
     async () => {
       const timeoutMs = settings.timeouts.pluginSeconds * 1000;
       try {
-        await runtime.del(await reachable(deps, debt.request), { signal: AbortSignal.timeout(timeoutMs), pluginTimeoutMs: timeoutMs });
+        await del(deps, await reachable(deps, debt.request), timeoutMs);
       } catch (thrown) {
         const attempts = debt.attempts + 1;
         store.debts.put({ ...debt, attempts, reason: errorRecord(asPveCniError(thrown)), nextTryAt: clock() + nextTryAfterMs(attempts) });
@@ -78,6 +77,11 @@ export async function payDebt(deps: Dependencies, debt: Debt): Promise<boolean> 
     },
     { vmid: debt.vmid, ifname: debt.ifname, network: debt.network },
   );
+}
+
+function del({ runtime, cilium }: Dependencies, request: CniAttachment, timeoutMs: number): Promise<void> {
+  const run = () => runtime.del(request, { signal: AbortSignal.timeout(timeoutMs), pluginTimeoutMs: timeoutMs });
+  return usesCilium(request.conflist) ? cilium.del(request, run) : run();
 }
 
 /** Where the namespace of a life that has debts is kept once `ctVMID` names another, or nothing. */

@@ -1,4 +1,5 @@
-import { findLeaks, type Leak } from '../core/leaks.ts';
+import { attachmentIdOf } from '../core/cilium-plugin.ts';
+import { findLeaks, interfaceKey, type Leak } from '../core/leaks.ts';
 import type { LeakView } from '../model/api.ts';
 import { asPveCniError, errorRecord } from '../model/errors.ts';
 import { kindOf } from '../networks/networks.ts';
@@ -11,35 +12,42 @@ import { listMarkers, removeMarker } from './markers.ts';
 export async function inspectGarbage(deps: Dependencies): Promise<Leak[]> {
   const { host, store, runtime, configuration, datapath, settings } = deps;
   // what was found first, what is recorded last: a thing that was recorded meanwhile is no leak
-  const [{ entries }, netnsNames, debtPins, bridges, natRules, markers] = await Promise.all([
+  const [{ entries }, netnsNames, debtPins, bridges, natRules, markers, endpoints, overlays] = await Promise.all([
     runtime.cached(),
     host.netns.list(settings.netnsDir),
     host.netns.list(`${settings.runDir}/netns`),
     datapath.bridges(),
     datapath.masqueradedNetworks(),
     listMarkers(deps),
+    deps.cilium.endpoints(),
+    datapath.overlayRoutes(),
   ]);
   const addresses = store.addresses.list();
   const { networks, containers, available, problems } = configuration.current;
   const [attachments, debts, lives] = [store.attachments.brief(), store.debts.list(), store.lives.list()];
   const rows = [...attachments, ...debts];
   const bridged = [...networks.values()].flatMap((network) => kindOf(network).bridge?.(network) ?? []);
+  const overlaid = [...networks.values()].flatMap((network) => kindOf(network).overlay?.(network) ?? []);
   return findLeaks({
     // an object whose file is broken counts as configured: nothing is concluded from what cannot be read
     configurationAvailable:
       available && !problems.some(({ lastGoodServes, file }) => !lastGoodServes && /^(networks|containers)\//.test(file)),
     configured: {
       vmids: new Set(containers.keys()),
-      addresses: addressesWanted(containers),
-      natNetworks: new Set(bridged.filter(({ masquerade }) => masquerade.length > 0).map(({ network }) => network)),
+      addresses: addressesWanted(containers, networks),
+      natNetworks: new Set([
+        ...bridged.flatMap(({ masquerade, network }) => (masquerade.length > 0 ? [network] : [])),
+        ...overlaid.flatMap(({ masquerade, network }) => (masquerade ? [network] : [])),
+      ]),
       bridges: new Set(bridged.map(({ name }) => name)),
+      overlays: new Set(overlaid.flatMap(({ subnets }) => subnets)),
     },
     recorded: {
       attachments: new Set(rows.map(({ containerId, ifname }) => `${containerId}/${ifname}`)),
       networks: new Set(rows.map(({ network }) => network)),
       pins: new Set([...lives.map(({ netnsPath }) => netnsPath), ...debts.map(({ containerId }) => debtPin(deps, containerId))]),
       vmids: new Set([...rows.map(({ vmid }) => vmid), ...lives.map(({ vmid }) => vmid)]),
-      addresses: new Set(attachments.flatMap(({ network, addresses: held }) => held.map((address) => `${network}/${address}`))),
+      addresses: new Set(attachments.flatMap(({ vmid, ifname, addresses: held }) => held.map((one) => interfaceKey(vmid, ifname, one)))),
     },
     found: {
       cache: entries
@@ -59,6 +67,8 @@ export async function inspectGarbage(deps: Dependencies): Promise<Leak[]> {
       natRules,
       addresses,
       markers,
+      endpoints,
+      overlays,
     },
   });
 }
@@ -91,6 +101,10 @@ const removers: Record<Leak['kind'], (deps: Dependencies, leak: Leak) => Promise
   'nft-rule': ({ datapath }, { what }) => datapath.removeMasquerade(what),
   address: ({ reservations }, { network, what }) => reservations.release(network ?? '', what),
   marker: (deps, { vmid }) => removeMarker(deps, vmid ?? 0),
+  async endpoint({ cilium, store }, { what }) {
+    if (!store.attachments.brief().some((row) => attachmentIdOf(row) === what)) await cilium.agent.removeEndpoint(what);
+  },
+  route: ({ datapath }, { what }) => datapath.removeOverlayRoute(what),
 };
 
 /** Debts whose time has come (or all, when somebody asks). */

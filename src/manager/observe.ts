@@ -67,7 +67,7 @@ async function findDrift(deps: Dependencies, life: Life, attachments: readonly A
 /** The bridge of ours that a network's containers must be on. */
 function bridgeOf({ configuration }: Dependencies, name: string): string | undefined {
   const network = configuration.current.networks.get(name);
-  return network && kindOf(network).bridge?.(network).name;
+  return network && kindOf(network).bridge?.(network)?.name;
 }
 
 /** An address that the container itself took away is shown, not fought over. */

@@ -1,8 +1,10 @@
 import { capacity, familyOf, subnetContains } from '../core/addresses.ts';
+import { interfaceKey } from '../core/leaks.ts';
+import { poolOf } from '../core/pools.ts';
 import { defaultRouteInterface } from '../core/routes.ts';
 import type { AddressView, ContainerView, InterfaceView, NetworkView, OperationView, StatusView } from '../model/api.ts';
 import type { Attachment, Debt } from '../model/attachment.ts';
-import { errorRecord, failure } from '../model/errors.ts';
+import { asPveCniError, errorRecord, failure } from '../model/errors.ts';
 import type { Network } from '../model/network.ts';
 import type { Operation } from '../model/operation.ts';
 import { kindOf } from '../networks/networks.ts';
@@ -85,7 +87,8 @@ async function interfaceView(
 export async function networkView(deps: Dependencies, reconciler: Reconciler, network: Network): Promise<NetworkView> {
   const { store, configuration } = deps;
   const spec = kindOf(network).bridge?.(network);
-  const taken = store.addresses.list({ network: network.name });
+  const pool = poolOf(network);
+  const taken = store.addresses.list({ network: pool?.network ?? network.name });
   const containers = [...configuration.current.containers.values()].filter(({ interfaces }) =>
     interfaces.some((one) => one.network === network.name),
   );
@@ -93,9 +96,9 @@ export async function networkView(deps: Dependencies, reconciler: Reconciler, ne
     name: network.name,
     type: network.type,
     file: network.file,
-    ...(await stateOf(deps, network, spec, reconciler)),
+    ...(await stateOf(deps, network, reconciler)),
     bridge: spec?.name ?? null,
-    subnets: (network.type === 'bridge' ? network.subnets : []).map((subnet) => ({
+    subnets: (pool?.subnets ?? ('subnets' in network ? network.subnets : [])).map((subnet) => ({
       cidr: subnet.cidr,
       gateway: subnet.gateway ?? null,
       range: subnet.range ?? null,
@@ -107,25 +110,30 @@ export async function networkView(deps: Dependencies, reconciler: Reconciler, ne
   };
 }
 
-async function stateOf(
-  deps: Dependencies,
-  network: Network,
-  spec: Parameters<Dependencies['datapath']['inspect']>[0] | undefined,
-  reconciler: Reconciler,
-): Promise<Pick<NetworkView, 'state' | 'problem'>> {
-  if (network.type === 'cilium') return { state: 'unsupported', problem: null };
+async function stateOf(deps: Dependencies, network: Network, reconciler: Reconciler): Promise<Pick<NetworkView, 'state' | 'problem'>> {
   const failed = reconciler.problems.get(`network/${network.name}`);
   if (failed) return { state: 'failed', problem: failed };
   try {
-    const differs = spec ? await deps.datapath.inspect(spec) : null;
+    const differs = await inspectNetwork(deps, network);
     return { state: differs === null ? 'ready' : differs === 'absent' ? 'absent' : 'differs', problem: null };
   } catch (error) {
-    return { state: 'failed', problem: errorRecord(error as never) };
+    return { state: 'failed', problem: errorRecord(asPveCniError(error)) };
   }
 }
 
+/** What of a network's needs on this node differs, in words; null for nothing. @throws PveCniError */
+export async function inspectNetwork({ datapath, cilium }: Dependencies, network: Network): Promise<string | null> {
+  const [bridge, overlay] = [kindOf(network).bridge?.(network), kindOf(network).overlay?.(network)];
+  const differs = bridge ? await datapath.inspect(bridge) : null;
+  if (differs !== null || network.type !== 'cilium') return differs;
+  await cilium.ready();
+  return overlay ? datapath.inspectOverlay(overlay) : null;
+}
+
 export function addressViews({ store }: Dependencies, network?: string): AddressView[] {
-  const inUse = new Set(store.attachments.brief().flatMap((one) => one.addresses.map((address) => `${one.network}/${address}`)));
+  const inUse = new Set(
+    store.attachments.brief().flatMap((one) => one.addresses.map((address) => interfaceKey(one.vmid, one.ifname, address))),
+  );
   return store.addresses.list(network ? { network } : {}).map((row) => ({
     network: row.network,
     address: row.address,
@@ -134,7 +142,7 @@ export function addressViews({ store }: Dependencies, network?: string): Address
     state: row.state,
     since: iso(row.since),
     releaseAt: row.releaseAt === null ? null : iso(row.releaseAt),
-    inUse: inUse.has(`${row.network}/${row.address}`),
+    inUse: inUse.has(interfaceKey(row.vmid, row.ifname, row.address)),
   }));
 }
 
@@ -160,7 +168,8 @@ export function debtView(debt: Debt): StatusView['debts'][number] {
 /** Pools of our own networks by family, for the metrics. */
 export function pools({ store, configuration }: Pick<Dependencies, 'store' | 'configuration'>) {
   return [...configuration.current.networks.values()].flatMap((network) => {
-    const subnets = kindOf(network).subnets?.(network) ?? [];
+    const pool = poolOf(network);
+    const subnets = pool?.network === network.name ? pool.subnets : [];
     return ([4, 6] as const).flatMap((family) => {
       const ofFamily = subnets.filter((subnet) => familyOf(subnet) === family);
       if (ofFamily.length === 0) return [];

@@ -73,7 +73,7 @@ export const networkView = z
     name: networkName,
     type: z.enum(networkTypes),
     file: z.string(),
-    state: z.enum(['ready', 'absent', 'differs', 'failed', 'unsupported']).meta({ description: 'of what the network needs on this node' }),
+    state: z.enum(['ready', 'absent', 'differs', 'failed']).meta({ description: 'of what the network needs on this node' }),
     bridge: z.string().nullable(),
     subnets: z.array(
       z.object({
@@ -173,7 +173,7 @@ export const statusView = z
 export type StatusView = z.output<typeof statusView>;
 
 /** A thing that should not be there, and why; `gc` removes it, `gc --dry-run` shows it. */
-const leakKinds = ['cache', 'pin', 'bridge', 'nft-rule', 'address', 'marker'] as const;
+const leakKinds = ['cache', 'pin', 'bridge', 'nft-rule', 'address', 'marker', 'endpoint', 'route'] as const;
 export const leakView = z
   .object({
     kind: z.enum(leakKinds),

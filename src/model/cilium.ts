@@ -1,16 +1,16 @@
 import { z } from 'zod';
 import { cidr, ipAddress } from './fields.ts';
+import { hostDevice } from './names.ts';
 
 /** The Cilium that the agent's configuration, its API and its files are known of. Others of this minor version are let pass. */
 export const ciliumVersion = '1.20.2';
 
 const absolutePath = z.string().regex(/^\/[^\0]*$/, 'must be an absolute path');
-const hostDevice = z.string().regex(/^[a-zA-Z][a-zA-Z0-9_.-]{0,14}$/, 'must be the name of a network device of the node');
 const ipv4Cidr = cidr.refine((text) => !text.includes(':'), 'must be an IPv4 range, such as 10.244.1.0/24');
 const ipv6Cidr = cidr.refine((text) => text.includes(':'), 'must be an IPv6 range, such as fd00:244:1::/112');
 
-export const ciliumRoutings = ['tunnel', 'native'] as const;
-export const ciliumEncryptions = ['none', 'wireguard', 'ipsec'] as const;
+const ciliumRoutings = ['tunnel', 'native'] as const;
+const ciliumEncryptions = ['none', 'wireguard', 'ipsec'] as const;
 
 const etcdCluster = z.strictObject({
   endpoints: z

@@ -91,4 +91,6 @@ export interface CniAttachment {
   args: Record<string, string>;
   /** what `runtimeConfig` may carry, by capability name; each plugin gets what it declares */
   capabilityArgs: Record<string, unknown>;
+  /** of an interface that others made and that the list is chained onto: prevResult of the first plugin's ADD */
+  previous?: CniResult;
 }

@@ -26,6 +26,9 @@ export const pluginType = z.string().regex(/^[a-zA-Z0-9][a-zA-Z0-9_.-]{0,62}$/, 
 /** CNI_CONTAINERID, CNI 1.1 section 2 ("Parameters"). */
 export const containerId = z.string().regex(/^[a-zA-Z0-9][a-zA-Z0-9_.-]*$/, 'must be a CNI container id');
 
+/** Name of a device that is there on the node. */
+export const hostDevice = z.string().regex(/^[a-zA-Z][a-zA-Z0-9_.-]{0,14}$/, 'must be the name of a network device of the node');
+
 /** Name of a host interface that we make: Linux's rule without the names that Proxmox and Cilium own. */
 export const hostInterface = z
   .string()

@@ -1,9 +1,9 @@
 import { z } from 'zod';
 import type { Conflist } from './cni.ts';
 import { cidr, ipAddress, later } from './fields.ts';
-import { hostInterface } from './names.ts';
+import { hostDevice, hostInterface, networkName } from './names.ts';
 
-/** Kinds of networks. `cni` is a plain CNI file, `bridge` our own; the others' parts are not built yet. */
+/** Kinds of networks. `cni` is a plain CNI file, `bridge` our own; flannel's, calico's and multus' parts are not built yet. */
 export const networkTypes = ['bridge', 'cni', 'cilium', 'flannel', 'calico', 'multus'] as const;
 
 export const ipamKinds = ['sticky', 'host-local'] as const;
@@ -41,15 +41,43 @@ export const bridgeNetworkFile = z
   })
   .meta({ id: 'BridgeNetwork' });
 
+export const ciliumModes = ['endpoint', 'chained'] as const;
+export const ciliumIpamKinds = ['sticky', 'agent'] as const;
+
+/** networks/NAME.yaml of type cilium: Cilium's own interface, or Cilium chained onto a bridged one. */
+export const ciliumNetworkFile = z
+  .strictObject({
+    type: z.literal('cilium'),
+    mode: z.enum(ciliumModes).default('endpoint').meta({
+      description: '`endpoint`: Cilium’s own interface; `chained`: identity and policy for a bridged interface, which stays as it is',
+    }),
+    on: z
+      .union([networkName, hostDevice])
+      .optional()
+      .meta({ description: 'with `chained`: a bridge of the node, such as `vmbr0`, or a bridge network of ours' }),
+    subnets: z
+      .array(subnet.omit({ gateway: true }))
+      .max(16)
+      .default([]),
+    ipam: z.enum(ciliumIpamKinds).optional().meta({
+      description: '`sticky`: addresses of the subnets, ours; `agent`: of the node’s range, the agent’s. `sticky` when there are subnets',
+    }),
+    nat: z.boolean().default(false).meta({ description: 'masquerade what leaves the subnets for the world' }),
+    policy: later('a network’s default policy').optional(),
+  })
+  .meta({ id: 'CiliumNetwork' });
+
 /** Types that are known and not built yet are refused by name, never as a mere unknown value. */
 export const networkFile = z.discriminatedUnion('type', [
   bridgeNetworkFile,
-  ...(['cilium', 'flannel', 'calico', 'multus'] as const).map((type) =>
+  ciliumNetworkFile,
+  ...(['flannel', 'calico', 'multus'] as const).map((type) =>
     z.looseObject({ type: later(`networks of type ${type}`, [type]) as unknown as z.ZodLiteral<typeof type> }),
   ),
-] as unknown as [typeof bridgeNetworkFile]);
+] as unknown as [typeof bridgeNetworkFile, typeof ciliumNetworkFile]);
 
 export type BridgeNetworkFile = z.output<typeof bridgeNetworkFile>;
+export type CiliumNetworkFile = z.output<typeof ciliumNetworkFile>;
 export type Subnet = z.output<typeof subnet>;
 
 interface NetworkBase {
@@ -75,10 +103,19 @@ export interface CniNetwork extends NetworkBase {
   conflist: Conflist;
 }
 
-/** A CNI configuration whose plugin is cilium-cni: it loads; attaching comes with Cilium's part. */
+/** A network that Cilium's agent carries: its own interfaces, or bridged ones that it is chained onto. */
 export interface CiliumNetwork extends NetworkBase {
   type: 'cilium';
-  conflist: Conflist;
+  mode: (typeof ciliumModes)[number];
+  /** chained: the bridge of the node, or the name of the bridge network */
+  on: string;
+  /** the bridge network of ours that `on` names; null: a bridge of the node, whose interfaces others make */
+  base: BridgeNetwork | null;
+  subnets: Subnet[];
+  ipam: (typeof ciliumIpamKinds)[number];
+  nat: boolean;
+  /** somebody's own configuration of the plugin; null: ours */
+  conflist: Conflist | null;
 }
 
 /** A network as everything behind `config/` sees it. */

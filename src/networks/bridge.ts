@@ -25,7 +25,7 @@ export const bridge: NetworkKind<BridgeNetwork> = {
       ...ipamOf(network, given),
     };
     const conflist: Conflist = { cniVersion: '1.0.0', name: network.name, plugins: [plugin] };
-    return { conflist, capabilityArgs: given.mac ? { mac: given.mac } : {} };
+    return { conflist, capabilityArgs: given.mac ? { mac: given.mac } : {}, endpointAddresses: null };
   },
   bridge: (network) => ({
     name: network.bridge.name,
@@ -34,7 +34,6 @@ export const bridge: NetworkKind<BridgeNetwork> = {
     addresses: network.subnets.flatMap(({ cidr, gateway }) => (gateway ? [`${gateway}/${cidr.split('/')[1]}`] : [])),
     masquerade: network.nat ? network.subnets.filter(({ gateway }) => gateway).map(({ cidr }) => cidr) : [],
   }),
-  subnets: (network) => (network.ipam === 'sticky' ? network.subnets : null),
 };
 
 function ipamOf(network: BridgeNetwork, given: Given): { ipam: Record<string, unknown> } {

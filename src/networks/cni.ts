@@ -17,6 +17,6 @@ export const cni: NetworkKind<CniNetwork> = {
     const capabilityArgs: Record<string, unknown> = {};
     if (wanted.address !== 'auto') capabilityArgs.ips = [...wanted.address];
     if (given.mac && declared.has('mac')) capabilityArgs.mac = given.mac;
-    return { conflist, capabilityArgs };
+    return { conflist, capabilityArgs, endpointAddresses: null };
   },
 };

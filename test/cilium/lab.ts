@@ -16,7 +16,7 @@ import { until } from '../support/until.ts';
 /** agent, plugin and tools of the one version, built by scripts/setup --test */
 export const binaries = resolve(`.cache/cilium-${ciliumVersion}`);
 
-export const gateway = '10.99.0.1';
+const gateway = '10.99.0.1';
 const etcdUrl = `http://${gateway}:2379`;
 
 export interface Node {
@@ -58,14 +58,22 @@ export function needsCilium(context: Mocha.Context): void {
   if (!existsSync(`${binaries}/cilium-agent`)) skip(context, 'Cilium’s agent is not built: there is no Go');
 }
 
+/** `cilium` of pve-cnid.yaml of a node; the first is 1. */
+export function nodeSettings(index: number, more: LabOptions['settings'] = {}): Record<string, unknown> {
+  const address = `10.99.0.${10 + index}`;
+  return { devices: ['vmbr0'], nodeAddress: address, ipv4Range: `10.201.${index}.0/24`, etcd: { endpoints: [etcdUrl] }, ...more };
+}
+
 export interface LabOptions {
   /** how many nodes; 1 when absent */
   nodes?: number;
+  /** folders of each node's service; of its own when absent */
+  folders?: readonly { stateDir: string; runDir: string }[];
   /** more of `cilium` in pve-cnid.yaml, for each node */
   settings?: Partial<Record<keyof CiliumSettings, unknown>>;
 }
 
-export async function createLab({ nodes: count = 1, settings = {} }: LabOptions = {}): Promise<Lab> {
+export async function createLab({ nodes: count = 1, settings = {}, folders = [] }: LabOptions = {}): Promise<Lab> {
   const dir = mkdtempSync('/var/lib/pve-cni-test-cilium-');
   const undo: (() => Promise<unknown> | unknown)[] = [];
   let etcd: ChildProcess | null = null;
@@ -95,7 +103,7 @@ export async function createLab({ nodes: count = 1, settings = {} }: LabOptions 
 
   const nodes: Node[] = [];
   for (let index = 1; index <= count; index++) {
-    const node = await createNode({ dir, index, lanName, settings, undo });
+    const node = await createNode({ dir, index, lanName, settings, undo, folders: folders[index - 1] });
     nodes.push(node);
   }
   for (const node of nodes) await node.startAgent();
@@ -127,6 +135,7 @@ async function createNode(options: {
   index: number;
   lanName: string;
   settings: Partial<Record<keyof CiliumSettings, unknown>>;
+  folders: { stateDir: string; runDir: string } | undefined;
   undo: (() => Promise<unknown> | unknown)[];
 }): Promise<Node> {
   const { dir, index, lanName, undo } = options;
@@ -134,16 +143,15 @@ async function createNode(options: {
   const address = `10.99.0.${10 + index}`;
   const own = index === 1;
   const folder = join(dir, name);
-  for (const path of ['', 'state', 'state/cilium', 'run', 'state/cilium/policies', 'state/cilium/lib', 'state/cilium/agent.d'])
-    mkdirSync(join(folder, path));
+  mkdirSync(folder);
+  const paths = ciliumPaths(options.folders ?? { stateDir: join(folder, 'state'), runDir: join(folder, 'run') });
+  for (const path of [paths.policies, paths.lib, paths.configDir]) mkdirSync(path, { recursive: true });
 
   let enter: readonly string[] = [];
   if (!own) {
-    // a process that holds the namespaces; sysfs shows the links of its own
-    const script = 'mount -t sysfs sysfs /sys; hostname "$0"; ip link set lo up; echo ready; exec sleep infinity';
-    const holder = spawn('unshare', ['--net', '--mount', '--uts', '--propagation', 'private', 'sh', '-c', script, name], {
-      stdio: ['ignore', 'pipe', 'inherit'],
-    });
+    // a process that holds the namespaces
+    const script = 'hostname "$0"; echo ready; exec sleep infinity';
+    const holder = spawn('unshare', ['--uts', 'scripts/isolated', 'sh', '-c', script, name], { stdio: ['ignore', 'pipe', 'inherit'] });
     undo.push(() => end(holder, 'SIGKILL'));
     await once(holder.stdout as NodeJS.ReadableStream, 'data');
     enter = ['nsenter', '-t', String(holder.pid), '--net', '--mount', '--uts', '--wd=/', '--'];
@@ -161,19 +169,12 @@ async function createNode(options: {
     '-c',
     `ip link add vmbr0 type bridge; ip link set eth0 master vmbr0 up; ip link set vmbr0 up; ip addr add ${address}/24 dev vmbr0; ip route add default via ${gateway}`,
   );
-  undo.push(() => run('ip', 'link', 'del', 'vmbr0').catch(() => {}));
+  undo.push(() => run('sh', '-c', 'ip link del eth0; ip link del vmbr0').catch(() => {}));
   await run('sh', '-c', 'mkdir -p /run/cilium && mount -t tmpfs none /run/cilium; mount -t bpf bpf /sys/fs/bpf; mkdir -p /run/netns');
   if (own) undo.push(() => run('sh', '-c', 'umount -l /sys/fs/bpf; umount -l /run/cilium'));
 
-  const settings = {
-    devices: ['vmbr0'],
-    nodeAddress: address,
-    ipv4Range: `10.201.${index}.0/24`,
-    etcd: { endpoints: [etcdUrl] },
-    ...options.settings,
-  };
+  const settings = nodeSettings(index, options.settings);
   const parsed = ciliumSettings.parse(settings);
-  const paths = ciliumPaths({ stateDir: join(folder, 'state'), runDir: join(folder, 'run') });
   symlinkSync(join(binaries, 'bpf'), join(paths.lib, 'bpf'));
   writeFileSync(paths.services, '{ "services": [], "endpoints": [] }\n');
   writeFileSync(paths.etcd, JSON.stringify(etcdConfig(parsed)));
@@ -218,13 +219,13 @@ async function createNode(options: {
   return node;
 }
 
-/** What an agent leaves in the kernel when it ends: links, routes, rules. */
+/** What an agent leaves in the kernel when it ends: links, and iptables' tables, which were not there before. */
 async function cleanDatapath(run: Node['run']): Promise<void> {
   await execa(join(binaries, 'cilium-dbg'), ['post-uninstall-cleanup', '-f', '--all-state'], { reject: false });
   await run(
     'sh',
     '-c',
-    'for l in cilium_host cilium_net cilium_vxlan; do ip link del $l 2>/dev/null; done; iptables-save | grep -v CILIUM | iptables-restore; true',
+    'for l in cilium_host cilium_net cilium_vxlan; do ip link del $l 2>/dev/null; done; for t in filter nat mangle raw; do nft delete table ip $t; nft delete table ip6 $t; done 2>/dev/null; true',
   );
 }
 

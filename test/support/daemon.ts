@@ -14,6 +14,8 @@ export interface DaemonOptions {
   settings?: Record<string, unknown>;
   pluginDirs?: string[];
   env?: Record<string, string>;
+  /** configuration root of another service, for nodes of one cluster */
+  root?: string;
 }
 
 export interface Answer {
@@ -33,6 +35,8 @@ export interface Daemon {
   lxcPath: string;
   socket: string;
   hooks: HookPaths;
+  /** what runs it: another node's namespaces; [] is here */
+  enter: readonly string[];
   pid(): number;
   /** starts it (again); resolves when it answers */
   start(env?: Record<string, string>): Promise<void>;
@@ -66,7 +70,7 @@ export async function createDaemon(options: DaemonOptions = {}): Promise<Daemon>
   const dir = mkdtempSync('/var/lib/pve-cni-test-');
   const paths = {
     dir,
-    root: join(dir, 'root'),
+    root: options.root ?? join(dir, 'root'),
     stateDir: join(dir, 'state'),
     runDir: join(dir, 'run'),
     netnsDir: join(dir, 'netns'),
@@ -74,7 +78,8 @@ export async function createDaemon(options: DaemonOptions = {}): Promise<Daemon>
     lxcPath: join(dir, 'lxc'),
     socket: join(dir, 'run', 'pve-cni.sock'),
   };
-  for (const path of [paths.root, paths.stateDir, paths.runDir, paths.netnsDir, paths.lxcPath]) mkdirSync(path, { mode: 0o700 });
+  for (const path of [paths.root, paths.stateDir, paths.runDir, paths.netnsDir, paths.lxcPath])
+    mkdirSync(path, { mode: 0o700, recursive: true });
   const node = {
     root: paths.root,
     stateDir: paths.stateDir,
@@ -94,10 +99,13 @@ export async function createDaemon(options: DaemonOptions = {}): Promise<Daemon>
 
   const daemon: Daemon = {
     ...paths,
+    enter: [],
     hooks: { stateDir: paths.stateDir, runDir: paths.runDir, warningsDir: join(dir, 'warnings') },
     pid: () => child?.pid ?? 0,
     launch(env = {}) {
-      child = spawn('sh', ['-c', `exec "${process.execPath}" dist/pve-cnid.mjs --config "${dir}/pve-cnid.yaml" >>"${logFile}" 2>&1`], {
+      const script = `cd "${process.cwd()}" && exec "${process.execPath}" dist/pve-cnid.mjs --config "${dir}/pve-cnid.yaml" >>"${logFile}" 2>&1`;
+      const [command = '', ...args] = [...daemon.enter, 'sh', '-c', script];
+      child = spawn(command, args, {
         env: { PATH: process.env.PATH ?? '', HOME: '/root', ...options.env, ...env },
         stdio: 'ignore',
       });
@@ -146,7 +154,9 @@ export async function createDaemon(options: DaemonOptions = {}): Promise<Daemon>
     },
     async destroy() {
       await daemon.stop();
-      await execa('sh', [
+      const [command = '', ...args] = [...daemon.enter, 'sh'];
+      await execa(command, [
+        ...args,
         '-c',
         `for p in "${dir}"/netns/* "${dir}"/run/netns/*; do umount -l "$p" 2>/dev/null; done; umount -l "${dir}/netns" 2>/dev/null; rm -rf "${dir}"`,
       ]);

@@ -19,6 +19,8 @@ export interface ContainerOptions {
   init?: string;
   /** lines for LXC's configuration, after everything else */
   config?: string[];
+  /** what runs LXC's commands: another node's namespaces; [] is here */
+  enter?: readonly string[];
   /** our drop-in, rendered for these paths; without it the container has no hooks of ours */
   hooks?: HookPaths;
 }
@@ -79,13 +81,15 @@ export function testVmid(n: number): number {
 }
 
 export async function createContainer(options: ContainerOptions): Promise<Container> {
-  const { lxcPath, vmid, name = String(vmid) } = options;
+  const { lxcPath, vmid, name = String(vmid), enter = [] } = options;
   const folder = `${lxcPath}/${name}`;
   const rootfs = `${folder}/rootfs`;
   const log = `${folder}/log`;
   const ready = `${rootfs}/ready`;
-  const lxc = (tool: string, ...args: string[]) =>
-    execa(tool, ['-P', lxcPath, '-n', name, ...args], { reject: false, timeout: 60_000, stdin: 'ignore' });
+  const lxc = (tool: string, ...args: string[]) => {
+    const [command = '', ...rest] = [...enter, tool, '-P', lxcPath, '-n', name, ...args];
+    return execa(command, rest, { reject: false, timeout: 60_000, stdin: 'ignore' });
+  };
   const state = async () => (await lxc('lxc-info', '-s', '-H')).stdout;
   const untilStopped = async () => {
     await until(`container ${name} stops`, async () => (await state()) === 'STOPPED', 30);

@@ -49,7 +49,21 @@ describe('files that are refused', () => {
     ['a key whose effect is not built yet: VLAN', network('type: bridge\nbridge: { vlan: 20 }\n'), 'UNSUPPORTED', /bridge\.vlan/],
     ['a value whose effect is not built yet: DHCP', network('type: bridge\nipam: dhcp\n'), 'UNSUPPORTED', /ipam/],
     ['policies of a network, not built yet', network('type: bridge\npolicy: { default: deny }\n'), 'UNSUPPORTED', /policy/],
-    ['a type that is not built yet', network('type: cilium\nmode: chained\non: vmbr0\n'), 'UNSUPPORTED', /type/],
+    ['a type that is not built yet', network('type: flannel\n'), 'UNSUPPORTED', /type/],
+    ['a chained network without its bridge', network('type: cilium\nmode: chained\n'), 'CONFIG_INVALID', /on is missing/],
+    ['sticky addresses without subnets', network('type: cilium\nipam: sticky\n'), 'CONFIG_INVALID', /subnets is missing/],
+    [
+      'the agent’s addresses with subnets',
+      network('type: cilium\nipam: agent\nsubnets: [{ cidr: 10.9.0.0/24 }]\n'),
+      'CONFIG_INVALID',
+      /subnets/,
+    ],
+    [
+      'a gateway of a network that Cilium carries',
+      network('type: cilium\nsubnets: [{ cidr: 10.9.0.0/24, gateway: 10.9.0.1 }]\n'),
+      'CONFIG_INVALID',
+      /gateway/,
+    ],
     ['labels, not built yet', container('interfaces: []\nlabels: { app: web }'), 'UNSUPPORTED', /labels/],
     [
       'ports, not built yet',

@@ -11,6 +11,8 @@ const setOf = <T>(one: fc.Arbitrary<T>) => fc.uniqueArray(one).map((list) => new
 const attachmentKeys = fc.tuple(ids, ifnames).map(([id, ifname]) => `${id}/${ifname}`);
 const pins = fc.constantFrom('/run/netns/ct101', '/run/netns/ct102', '/run/pve-cni/netns/aa');
 
+const overlays = fc.constantFrom('10.240.0.0/16', 'fd00:240::/64');
+
 const findings: fc.Arbitrary<Findings> = fc.record({
   configurationAvailable: fc.boolean(),
   configured: fc.record({
@@ -26,13 +28,14 @@ const findings: fc.Arbitrary<Findings> = fc.record({
       .map((entries) => new Map(entries)),
     natNetworks: setOf(names),
     bridges: setOf(names.map((name) => `cnibr-${name}`)),
+    overlays: setOf(overlays),
   }),
   recorded: fc.record({
     attachments: setOf(attachmentKeys),
     networks: setOf(names),
     pins: setOf(pins),
     vmids: setOf(vmids),
-    addresses: setOf(fc.tuple(names, addresses).map(([network, address]) => `${network}/${address}`)),
+    addresses: setOf(fc.tuple(vmids, ifnames, addresses).map(([vmid, ifname, address]) => interfaceKey(vmid, ifname, address))),
   }),
   found: fc.record({
     cache: fc.array(
@@ -57,6 +60,8 @@ const findings: fc.Arbitrary<Findings> = fc.record({
       }),
     ),
     markers: fc.array(vmids),
+    endpoints: fc.array(fc.record({ attachmentId: attachmentKeys.map((key) => key.replace('/', ':')), vmid: vmids })),
+    overlays: fc.array(overlays),
   }),
 });
 
@@ -71,9 +76,13 @@ describe('leaks', () => {
     property((all, leaks) => {
       const { recorded } = all;
       for (const { kind, what, network, vmid } of leaks) {
+        if (kind === 'endpoint') assert.ok(!recorded.attachments.has(what.replace(':', '/')));
         if (kind === 'pin') assert.ok(!recorded.pins.has(what));
         if (kind === 'bridge' || kind === 'nft-rule') assert.ok(!recorded.networks.has(network ?? ''));
-        if (kind === 'address') assert.ok(!recorded.addresses.has(`${network}/${what}`));
+        if (kind === 'address') {
+          const held = all.found.addresses.filter((one) => one.address === what && one.network === network && one.vmid === vmid);
+          assert.ok(held.some((one) => !recorded.addresses.has(interfaceKey(one.vmid, one.ifname, what))));
+        }
         if (kind === 'marker') assert.ok(!recorded.vmids.has(vmid ?? 0));
       }
       const unknown = all.found.cache.filter(({ containerId, ifname }) => !recorded.attachments.has(`${containerId}/${ifname}`));
@@ -85,6 +94,7 @@ describe('leaks', () => {
     property(({ configured, found }, leaks) => {
       for (const { kind, what, network, vmid } of leaks) {
         if (kind === 'bridge') assert.ok(!configured.bridges.has(what));
+        if (kind === 'route') assert.ok(!configured.overlays.has(what));
         if (kind === 'nft-rule') assert.ok(!configured.natNetworks.has(network ?? ''));
         if (kind === 'marker') assert.ok(!configured.vmids.has(vmid ?? 0));
         if (kind !== 'address') continue;
@@ -94,14 +104,12 @@ describe('leaks', () => {
     });
   });
 
-  it('are nothing but caches and pins that nobody recorded while the configuration is not available', () => {
+  it('are nothing but caches, pins and endpoints that nobody recorded while the configuration is not available', () => {
     property((all) => {
       const leaks = findLeaks({ ...all, configurationAvailable: false });
-      assert.deepEqual(
-        leaks.filter(({ kind }) => kind !== 'cache' && kind !== 'pin'),
-        [],
-      );
-      const known = findLeaks({ ...all, configurationAvailable: true }).filter(({ kind }) => kind === 'cache' || kind === 'pin');
+      const certain = ({ kind }: { kind: string }) => ['cache', 'pin', 'endpoint'].includes(kind);
+      assert.ok(leaks.every(certain));
+      const known = findLeaks({ ...all, configurationAvailable: true }).filter(certain);
       assert.deepEqual(leaks, known);
     });
   });
@@ -118,6 +126,8 @@ describe('leaks', () => {
         natRules: found.natRules.filter((network) => !gone('nft-rule', network)),
         addresses: found.addresses.filter(({ address, network }) => !gone('address', address, network)),
         markers: found.markers.filter((vmid) => !gone('marker', `managed/${vmid}`)),
+        endpoints: found.endpoints.filter(({ attachmentId }) => !gone('endpoint', attachmentId)),
+        overlays: found.overlays.filter((cidr) => !gone('route', cidr)),
       };
       assert.deepEqual(findLeaks({ ...all, found: left }), []);
     });
@@ -130,10 +140,11 @@ describe('leaks', () => {
       addresses: new Map(wanted ? [[interfaceKey(101, 'eth0', 'web'), wanted]] : []),
       natNetworks: new Set(),
       bridges: new Set(),
+      overlays: new Set(),
     },
     recorded: { attachments: new Set(), networks: new Set(), pins: new Set(), vmids: new Set(), addresses: new Set() },
     found: {
-      ...{ cache: [], pins: [], bridges: [], natRules: [], markers: [] },
+      ...{ cache: [], pins: [], bridges: [], natRules: [], markers: [], endpoints: [], overlays: [] },
       addresses: [{ network: 'web', address: 'fd00:20::9', vmid: 101, ifname: 'eth0', state }],
     },
   });

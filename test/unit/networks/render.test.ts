@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
-import type { Network } from '../../../src/model/network.ts';
+import type { BridgeNetwork, CiliumNetwork, Network } from '../../../src/model/network.ts';
 import type { Given } from '../../../src/networks/kind.ts';
 import { kindOf } from '../../../src/networks/networks.ts';
 
-const web: Network = {
+const web: BridgeNetwork = {
   type: 'bridge',
   name: 'web',
   file: 'networks/web.yaml',
@@ -61,14 +61,40 @@ describe('networks', () => {
     assert.deepEqual(rendered.capabilityArgs, { ips: ['10.1.1.5'], mac: '02:00:00:00:00:01' });
   });
 
-  it('names what is not built yet instead of doing half of it: joining Cilium', () => {
-    const cilium: Network = {
-      type: 'cilium',
-      name: 'c',
-      file: 'f',
-      warnings: [],
-      conflist: { cniVersion: '0.3.1', name: 'c', plugins: [{ type: 'cilium-cni' }] },
-    };
-    assert.throws(() => kindOf(cilium).render(cilium, wanted, given), { code: 'UNSUPPORTED', message: /cilium/ });
+  const cilium: CiliumNetwork = {
+    ...{ type: 'cilium', name: 'c', file: 'f', warnings: [], mode: 'endpoint', on: '', base: null },
+    ...{ subnets: [{ cidr: '10.240.0.0/24' }], ipam: 'sticky', nat: false, conflist: null },
+  };
+
+  it('gives Cilium our addresses where they are sticky, and none where the agent chooses', () => {
+    const { conflist, endpointAddresses } = kindOf(cilium).render(cilium, wanted, { ...given, addresses: ['10.240.0.5'] });
+    assert.deepEqual(conflist.plugins, [{ type: 'cilium-cni' }]);
+    assert.deepEqual(endpointAddresses, ['10.240.0.5']);
+    const agents: Network = { ...cilium, ipam: 'agent', subnets: [] };
+    assert.equal(kindOf(agents).render(agents, wanted, given).endpointAddresses, null);
+    assert.throws(() => kindOf(agents).render(agents, { ...wanted, address: ['10.1.1.5'] }, given), {
+      code: 'UNSUPPORTED',
+      message: /agent/,
+    });
+  });
+
+  it('runs somebody’s own list of cilium-cni without what only Kubernetes has', () => {
+    const plugin = { type: 'cilium-cni', 'enable-endpoint-routes': true, ipam: { type: 'cilium-ipam' }, kubernetes: { kubeconfig: '/k' } };
+    const own: Network = { ...cilium, ipam: 'agent', subnets: [], conflist: { cniVersion: '0.3.1', name: 'c', plugins: [plugin] } };
+    const { conflist } = kindOf(own).render(own, wanted, given);
+    assert.deepEqual(conflist, { cniVersion: '0.3.1', name: 'c', plugins: [{ type: 'cilium-cni', 'enable-endpoint-routes': true }] });
+  });
+
+  it('chains Cilium behind the plugins of the bridge network', () => {
+    const on: Network = { ...cilium, mode: 'chained', on: 'web', base: web, subnets: [], ipam: 'agent' };
+    const { conflist } = kindOf(on).render(on, wanted, { ...given, addresses: ['10.20.0.5'] });
+    assert.equal(conflist.name, 'c');
+    assert.deepEqual(
+      conflist.plugins.map(({ type, ...more }) => [type, more['chaining-mode']]),
+      [
+        ['bridge', undefined],
+        ['cilium-cni', 'generic-veth'],
+      ],
+    );
   });
 });

@@ -1,0 +1,103 @@
+import { setTimeout as pause } from 'node:timers/promises';
+import { attachmentIdOf } from '../core/cilium-plugin.ts';
+import { vmidOf } from '../core/labels.ts';
+import type { CniAttachment, CniResult } from '../model/cni.ts';
+import { asPveCniError, failure } from '../model/errors.ts';
+import { type Agent, createAgent, type Endpoint } from './agent.ts';
+import { type Birth, createPluginSocket } from './plugin-socket.ts';
+
+/** How long a start waits for an agent that is starting itself, ms; well below an operation's deadline. */
+const patienceMs = 20_000;
+/** How long an agent may take to say that it is there, ms: a stop waits for this, too. */
+const answerMs = 2000;
+
+/** Cilium on this node, as attaching and detaching need it. */
+export interface Cilium {
+  readonly agent: Agent;
+  start(): Promise<void>;
+  stop(): Promise<void>;
+  /** Waits for an agent that is starting. @throws CNIError CILIUM_UNAVAILABLE */
+  untilReady(signal?: AbortSignal): Promise<void>;
+  /** @throws CNIError CILIUM_UNAVAILABLE at once when nobody answers */
+  ready(): Promise<void>;
+  /** Runs an ADD whose endpoint is born with what was agreed, and makes sure that it was.
+   *  @throws CNIError CILIUM_ENDPOINT_MISSING */
+  add(request: CniAttachment, birth: Birth, run: () => Promise<CniResult>): Promise<CniResult>;
+  /** Runs a DEL and makes sure that the endpoint is gone: the plugin says "done" for what it only noted down for an agent that is away.
+   *  @throws CNIError CILIUM_UNAVAILABLE before anything is run when the agent is away */
+  del(request: CniAttachment, run: () => Promise<void>): Promise<void>;
+  /** Endpoints that carry our labels, by the container they are for; none when the agent is away. */
+  endpoints(): Promise<(Endpoint & { vmid: number })[]>;
+}
+
+export function createCilium(options: { agentSocket: string; pluginSocket: string }): Cilium {
+  const { agentSocket } = options;
+  const agent = createAgent({ socket: agentSocket });
+  const asked = createAgent({ socket: agentSocket, timeoutMs: answerMs });
+  const plugins = createPluginSocket({ path: options.pluginSocket, agentSocket, agent });
+
+  async function ready(): Promise<void> {
+    await asked.ask('GET', '/config');
+  }
+
+  return {
+    agent,
+    start: plugins.start,
+    stop: plugins.stop,
+    ready,
+    async untilReady(signal) {
+      const end = performance.now() + patienceMs;
+      for (;;) {
+        try {
+          return await ready();
+        } catch (error) {
+          if (performance.now() > end) throw error;
+          await pause(100, undefined, signal ? { signal } : {});
+        }
+      }
+    },
+    async add(request, birth, run) {
+      const withdraw = plugins.announce(request.containerId, request.ifname, birth);
+      try {
+        const result = await run();
+        try {
+          verify(await agent.endpoint(attachmentIdOf(request)), birth, request);
+        } catch (thrown) {
+          // the chain itself ended well, so that nobody has undone it
+          const error = asPveCniError(thrown);
+          throw failure(error.code, error.message, { ...error.context, undone: false }, error);
+        }
+        return result;
+      } finally {
+        withdraw();
+      }
+    },
+    async del(request, run) {
+      await ready();
+      await run();
+      const id = attachmentIdOf(request);
+      // deleted already in all but the rarest cases
+      if (await asked.endpoint(id)) await asked.removeEndpoint(id);
+    },
+    async endpoints() {
+      const all = await asked.endpoints().catch(() => []);
+      return all.flatMap((endpoint) => {
+        const vmid = vmidOf(endpoint.labels);
+        return vmid === null ? [] : [{ ...endpoint, vmid }];
+      });
+    },
+  };
+}
+
+/** An endpoint with another identity than was agreed must not pass a packet. */
+function verify(endpoint: Endpoint | null, { labels }: Birth, { containerId, ifname }: CniAttachment): void {
+  const missing = endpoint ? labels.filter((label) => !endpoint.labels.includes(label)) : labels;
+  const foreign = endpoint?.labels.filter((label) => !labels.includes(label)) ?? [];
+  if (endpoint && missing.length === 0 && foreign.length === 0) return;
+  const what = endpoint ? `has the labels ${endpoint.labels.join(', ')}` : 'has no endpoint';
+  throw failure(
+    'CILIUM_ENDPOINT_MISSING',
+    `Cilium's agent ${what} for ${ifname} of ${containerId}, where ${labels.join(', ')} were asked for`,
+    { containerId, ifname, missing, foreign },
+  );
+}
