@@ -1,4 +1,5 @@
 import { InvalidArgumentError } from 'commander';
+import type { LabelChange } from '../model/labels.ts';
 import { namePatterns } from '../model/name-patterns.ts';
 
 /** Parsers of arguments: nothing that is not a name reaches a path. Commander turns what they throw into exit code 2. */
@@ -28,6 +29,14 @@ export function interfaceOnNetwork(text: string): { name: string; network: strin
   const at = text.indexOf('=');
   if (at < 0) throw new InvalidArgumentError('must be IFNAME=NETWORK, such as eth0=web.');
   return { name: ifname(text.slice(0, at)), network: network(text.slice(at + 1)) };
+}
+
+/** app=web sets a label, app- removes it; what labels may be is up to the service */
+export function labelChange(text: string, before: LabelChange = { set: {}, remove: [] }): LabelChange {
+  const at = text.indexOf('=');
+  if (at > 0) return { ...before, set: { ...before.set, [text.slice(0, at)]: text.slice(at + 1) } };
+  if (at < 0 && text.length > 1 && text.endsWith('-')) return { ...before, remove: [...before.remove, text.slice(0, -1)] };
+  throw new InvalidArgumentError('must be KEY=VALUE to set a label, or KEY- to remove it.');
 }
 
 /** For options that may be given several times. */

@@ -9,6 +9,7 @@ interface Definition {
   element?: Schema;
   options?: Schema[];
   shape?: Record<string, Schema>;
+  valueType?: Schema;
   values?: unknown[];
   entries?: Record<string, string>;
 }
@@ -25,11 +26,11 @@ function unwrap(schema: Schema): Schema {
 /** The schemas that a value at this path may have: several below a union, none for an unknown key. */
 function schemasAt(schema: Schema, path: readonly PropertyKey[]): Schema[] {
   const bare = unwrap(schema);
-  const { options, shape, element } = definition(bare);
+  const { options, shape, element, valueType } = definition(bare);
   if (options) return options.flatMap((option) => schemasAt(option, path));
   const [step, ...rest] = path;
   if (step === undefined) return [bare];
-  const inner = typeof step === 'number' ? element : shape?.[String(step)];
+  const inner = typeof step === 'number' ? element : (shape?.[String(step)] ?? valueType);
   return inner ? schemasAt(inner, rest) : [];
 }
 
@@ -62,6 +63,7 @@ const kindNames: Record<string, string> = {
   boolean: 'true or false',
   array: 'a list',
   object: 'a mapping of keys',
+  record: 'a mapping of keys',
 };
 
 function supportedAt(schema: Schema, path: readonly PropertyKey[]): Schema[] {

@@ -15,7 +15,7 @@ export function parseContainerFile(text: string, file: string): ContainerConfig 
 /** The text of a container's file: keys in one order, what is the default left out.
  *  @throws ConfigurationError CONFIG_INVALID when the object is not one that could be read again */
 export function renderContainerFile(vmid: number, config: ContainerFile): string {
-  const { interfaces, onFailure } = validate(containerFile, config, containerPath(vmid));
+  const { interfaces, labels = {}, onFailure } = validate(containerFile, config, containerPath(vmid));
   return renderYaml({
     interfaces: interfaces.map(({ name, network, address, defaultRoute }) => ({
       name,
@@ -23,6 +23,7 @@ export function renderContainerFile(vmid: number, config: ContainerFile): string
       ...(address !== 'auto' && { address }),
       ...(defaultRoute !== undefined && { defaultRoute }),
     })),
+    ...(Object.keys(labels).length > 0 && { labels }),
     ...(onFailure !== 'refuse' && { onFailure }),
   });
 }

@@ -26,13 +26,13 @@ const kinds: { title: string; text: string; schema: z.ZodType; example: string }
     text: 'What a container joins. The file is named after the number of the container, 100 to 999999999.',
     schema: containerFile,
     example:
-      'interfaces:\n  - { name: eth0, network: web, defaultRoute: true }\n  - { name: eth1, network: lab, address: [10.30.0.50] }\nonFailure: refuse',
+      'interfaces:\n  - { name: eth0, network: web, defaultRoute: true }\n  - { name: eth1, network: lab, address: [10.30.0.50] }\nlabels: { app: web, tier: front }\nonFailure: refuse',
   },
   {
     title: 'settings.yaml',
     text: 'Settings of the whole cluster. The file may be absent.',
     schema: settingsFile,
-    example: 'releaseAfterHours: 24',
+    example: 'releaseAfterHours: 24\nidentityTags: [web, db]',
   },
   {
     title: '/etc/pve-cni/pve-cnid.yaml',

@@ -1,3 +1,4 @@
+import { tagPrefix } from '../model/labels.ts';
 import { namePatterns } from '../model/name-patterns.ts';
 
 /** What is known of a container that makes its identity. */
@@ -15,9 +16,6 @@ export interface IdentityFacts {
   /** labels of the container's file */
   labels: Readonly<Record<string, string>>;
 }
-
-/** Prefix of the keys that registered tags become. */
-const tagPrefix = 'tag/';
 
 /** The one label set of a container, by key. Policies select by it. */
 export function identityOf({ vmid, name, node, pool, network, tags, identityTags, labels }: IdentityFacts): Record<string, string> {

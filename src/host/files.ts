@@ -1,5 +1,8 @@
+import { constants } from 'node:fs';
 import { access, mkdir, open, readdir, readFile, rename, rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
+
+const chunkBytes = 16 * 1024;
 
 // two writers of one file at once must not share their temporary file
 let counter = 0;
@@ -21,6 +24,28 @@ export async function writeDurably(path: string, text: string, mode = 0o600): Pr
 
 export async function readText(path: string): Promise<string | null> {
   return readFile(path, 'utf8').catch(() => null);
+}
+
+/** The same of a regular file of at most so many bytes; null for anything else, without waiting for the other end of a pipe. */
+export async function readTextUpTo(path: string, maxBytes: number): Promise<string | null> {
+  const file = await open(path, constants.O_RDONLY | constants.O_NONBLOCK).catch(() => null);
+  if (!file) return null;
+  try {
+    if (!(await file.stat()).isFile()) return null;
+    const chunks: Buffer[] = [];
+    let length = 0;
+    for (;;) {
+      const { bytesRead, buffer } = await file.read(Buffer.allocUnsafe(chunkBytes), 0, chunkBytes, null);
+      if (bytesRead === 0) return Buffer.concat(chunks).toString('utf8');
+      chunks.push(buffer.subarray(0, bytesRead));
+      length += bytesRead;
+      if (length > maxBytes) return null;
+    }
+  } catch {
+    return null;
+  } finally {
+    await file.close();
+  }
 }
 
 export async function exists(path: string): Promise<boolean> {

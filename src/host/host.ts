@@ -1,6 +1,6 @@
 import type { Trace } from '../model/operation.ts';
 import type { Execute } from './execute.ts';
-import { listFolder, readText, remove, writeDurably } from './files.ts';
+import { listFolder, readText, readTextUpTo, remove, writeDurably } from './files.ts';
 import { createIp } from './ip.ts';
 import { listLinks, localAddresses, portsOf, readLink } from './links.ts';
 import { createLxc } from './lxc.ts';
@@ -40,6 +40,7 @@ export function createHost(options: { trace: Trace; runDir: string; lxcPath: str
     // files
     listFolder,
     readText,
+    readTextUpTo,
     remove,
     writeDurably,
   };

@@ -1,5 +1,6 @@
 import type { ContainerFile, ContainerInterface } from '../model/container.ts';
 import { failure } from '../model/errors.ts';
+import type { LabelChange } from '../model/labels.ts';
 import type { Requester } from '../model/operation.ts';
 import { addressesFor, networkOf, validateInterface } from './attach.ts';
 import type { Dependencies } from './dependencies.ts';
@@ -44,6 +45,7 @@ export async function attachInterface(
       await validateInterface(deps, vmid, wish.interface);
       await addressesFor(deps, vmid, wish.interface, network);
       await write(deps, vmid, {
+        ...file,
         interfaces: [...(file?.interfaces ?? []), wish.interface],
         onFailure: wish.onFailure ?? file?.onFailure ?? 'refuse',
       });
@@ -91,7 +93,8 @@ export async function detachInterface(
       });
     const before = await configuration.readContainer(vmid);
     const interfaces = file.interfaces.filter((one) => one.name !== ifname);
-    await write(deps, vmid, interfaces.length > 0 ? { ...file, interfaces } : null);
+    // labels outlive the interfaces: what joins another network is the same container
+    await write(deps, vmid, interfaces.length > 0 || file.labels ? { ...file, interfaces } : null);
     const settled = await settle(deps, vmid, context, {
       allOrNothing: false,
       detachTimeoutMs: deps.settings.timeouts.pluginSeconds * 1000,
@@ -101,8 +104,31 @@ export async function detachInterface(
   });
 }
 
+/** Changes the labels in a container's file. What follows from that is the reconcile's. */
+export async function changeLabels(
+  deps: Dependencies,
+  operations: Operations,
+  vmid: number,
+  { set, remove }: LabelChange,
+  requester: Requester,
+): Promise<string> {
+  const { configuration } = deps;
+  return operations.run(changeRequest(deps, vmid, requester), async (context) => {
+    await configuration.refresh(vmid);
+    const file = configuration.current.containers.get(vmid);
+    if (!file)
+      throw failure('CONTAINER_UNKNOWN', `cannot label container ${vmid}: it is not managed by pve-cni; attach it first`, { vmid });
+    const before = await configuration.readContainer(vmid);
+    const kept = Object.entries(file.labels ?? {}).filter(([key]) => !remove.includes(key));
+    const labels = { ...Object.fromEntries(kept), ...set };
+    await write(deps, vmid, { ...file, labels });
+    const all = Object.entries(labels).map(([key, value]) => `${key}=${value}`);
+    return done(deps, vmid, context, before, `labels of container ${vmid}: ${all.join(' ') || 'none'}`);
+  });
+}
+
 async function write(deps: Dependencies, vmid: number, file: ContainerFile | null): Promise<void> {
-  await deps.configuration.writeContainer(vmid, file && { interfaces: file.interfaces, onFailure: file.onFailure });
+  await deps.configuration.writeContainer(vmid, file && { interfaces: file.interfaces, labels: file.labels, onFailure: file.onFailure });
   await writeMarkers(deps, deps.configuration.current);
 }
 

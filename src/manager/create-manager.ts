@@ -5,7 +5,7 @@ import { asPveCniError, errorRecord, failure } from '../model/errors.ts';
 import type { Requester } from '../model/operation.ts';
 import { outsideTrace } from '../observe/tracing.ts';
 import { networkOf, render } from './attach.ts';
-import { attachInterface, detachInterface } from './configure.ts';
+import { attachInterface, changeLabels, detachInterface } from './configure.ts';
 import type { Dependencies } from './dependencies.ts';
 import { examine } from './doctor.ts';
 import { answerHook } from './hooks.ts';
@@ -91,6 +91,7 @@ export function createManager(deps: Dependencies): RunningManager {
       netnsPath: '',
       onFailure: 'refuse' as const,
       file: '',
+      labels: {},
       interfaces: [],
       problem: null,
       lastRefusal: null,
@@ -181,6 +182,7 @@ export function createManager(deps: Dependencies): RunningManager {
     container: (vmid) => containerView(deps, reconciler, vmid),
     attach: async (vmid, wish, requester) => changed(vmid, await attachInterface(deps, operations, vmid, wish, requester)),
     detach: async (vmid, ifname, requester) => changed(vmid, await detachInterface(deps, operations, vmid, ifname, requester)),
+    label: async (vmid, change, requester) => changed(vmid, await changeLabels(deps, operations, vmid, change, requester)),
     checkContainer: (vmid, options, requester) => checkContainer(vmid, options, requester),
     addresses: async ({ network }) => addressViews(deps, network),
     operations: async (filter) =>

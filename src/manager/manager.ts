@@ -12,6 +12,7 @@ import type {
 import type { Conflist } from '../model/cni.ts';
 import type { ContainerInterface } from '../model/container.ts';
 import type { HookAnswer, HookPhase, HookRequest } from '../model/hook.ts';
+import type { LabelChange } from '../model/labels.ts';
 import type { Requester } from '../model/operation.ts';
 
 /** Everything that the doors can ask for. Each method throws PveCniErrors only. */
@@ -33,6 +34,8 @@ export interface Manager {
     requester: Requester,
   ): Promise<ChangeView>;
   detach(vmid: number, ifname: string, requester: Requester): Promise<ChangeView>;
+  /** Changes the labels of a container's file. */
+  label(vmid: number, change: LabelChange, requester: Requester): Promise<ChangeView>;
   checkContainer(vmid: number, options: { repair: boolean }, requester: Requester): Promise<CheckView>;
   addresses(filter: { network?: string | undefined }): Promise<AddressView[]>;
   operations(filter: { vmid?: number | undefined; limit: number }): Promise<OperationView[]>;

@@ -47,6 +47,7 @@ export async function containerView(
     netnsPath: life?.netnsPath ?? '',
     onFailure: configured?.onFailure ?? 'refuse',
     file: containerFile(vmid),
+    labels: configured?.labels ?? {},
     interfaces: await Promise.all(
       [...names].map((name) =>
         interfaceView(deps, vmid, name, attachments.find((one) => one.ifname === name) ?? null, init !== null, defaultRoute === name),

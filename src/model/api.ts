@@ -61,6 +61,7 @@ export const containerView = z
     netnsPath: z.string(),
     onFailure,
     file: z.string(),
+    labels: z.record(z.string(), z.string()).meta({ description: 'those of its file' }),
     interfaces: z.array(interfaceView),
     problem: errorView.nullable(),
     lastRefusal: z.object({ time, message: z.string(), operation: z.string() }).nullable(),

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { ipAddress, later } from './fields.ts';
+import { labels } from './labels.ts';
 import { ifname, networkName } from './names.ts';
 
 export const onFailure = z.enum(['refuse', 'start']);
@@ -27,7 +28,7 @@ export const containerFile = z
       .max(32)
       .refine((list) => new Set(list.map((one) => one.name)).size === list.length, 'two interfaces have the same name')
       .refine((list) => list.filter((one) => one.defaultRoute).length <= 1, 'two interfaces want the default route'),
-    labels: later('labels').optional(),
+    labels: labels.optional(),
     dns: later('names and resolv.conf').optional(),
     onFailure: onFailure.default('refuse').meta({ description: '`refuse`: no network, no start; `start`: start without' }),
   })

@@ -280,6 +280,13 @@ export const errorCodes = {
   // ProxmoxError: Proxmox and LXC
   CONTAINER_NOT_RUNNING: row('ProxmoxError', 409, true, 'The container is not running.', 'Start it: `pct start VMID`.'),
   CONTAINER_GONE: row('ProxmoxError', 404, false, 'The container does not exist on this node.', 'See `pct list`.'),
+  PROXMOX_UNAVAILABLE: row(
+    'ProxmoxError',
+    503,
+    true,
+    'Proxmox’s cluster filesystem is not mounted.',
+    'Start it: `systemctl start pve-cluster`.',
+  ),
 } as const satisfies Record<string, ErrorRow>;
 
 export const errorClasses = ['ConfigurationError', 'CNIError', 'IPAMError', 'InterfaceError', 'StateError', 'ProxmoxError'] as const;

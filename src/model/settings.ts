@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { ciliumSettings } from './cilium.ts';
 import { later } from './fields.ts';
+import { identityTags } from './labels.ts';
 
 /** settings.yaml, one for the cluster. */
 export const settingsFile = z
@@ -11,7 +12,7 @@ export const settingsFile = z
       .max(8760)
       .default(24)
       .meta({ description: 'hours that the addresses of a destroyed container are kept back' }),
-    identityTags: later('identity by tags').optional(),
+    identityTags,
     flows: later('the flow log').optional(),
     firewall: later('firewall rules').optional(),
   })
@@ -35,6 +36,9 @@ export const nodeFile = z
       .default(['/opt/cni/bin', '/usr/lib/cni'])
       .meta({ description: 'folders of the plugins, the first that has one wins; `/opt/cni/bin`, `/usr/lib/cni` when absent' }),
     lxcPath: absolutePath.default('/var/lib/lxc').meta({ description: 'where LXC keeps its containers' }),
+    pveDir: absolutePath
+      .default('/etc/pve')
+      .meta({ description: 'where Proxmox mounts its cluster filesystem; there is no Proxmox when it does not exist' }),
     metrics: z
       .strictObject({ listen: z.string().regex(/^(127\.\d+\.\d+\.\d+|\[::1\]|[0-9a-fA-F.:[\]]+):\d{1,5}$/, 'must be ADDRESS:PORT') })
       .optional()

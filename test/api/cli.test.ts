@@ -98,6 +98,11 @@ describe('the command', () => {
       reads: /operation op-1/,
     },
     { argv: ['container', 'detach', '101', 'eth1'], asked: ['detach', 101, 'eth1', root], reads: /operation op-1/ },
+    {
+      argv: ['container', 'label', '101', 'app=web', 'app.kubernetes.io/name=shop', 'tier-'],
+      asked: ['label', 101, { set: { app: 'web', 'app.kubernetes.io/name': 'shop' }, remove: ['tier'] }, root],
+      reads: /labels +app=web/,
+    },
     { argv: ['container', 'check', '101', '--repair'], asked: ['checkContainer', 101, { repair: true }, root], reads: /ok +eth0/ },
     { argv: ['address', 'list', '--network', 'web'], asked: ['addresses', { network: 'web' }], reads: /10\.20\.0\.10 +web +101/ },
     {
@@ -199,6 +204,9 @@ describe('the command', () => {
     ['operation', 'list', '--limit', '0'],
     ['network', 'show', 'web', '--container', '101'],
     ['container', 'attach', '101', 'eth0'],
+    ['container', 'label', '101'],
+    ['container', 'label', '101', '=web'],
+    ['container', 'label', '101', 'app'],
     ['container', 'attach', '101', 'eth0=web', '--on-failure', 'ignore'],
   ])
     it(`ends with 2 on the wrong command line: ${argv.join(' ')}`, async () => {
@@ -280,6 +288,7 @@ describe('the command', () => {
       'container show',
       'container attach',
       'container detach',
+      'container label',
       'container check',
       'address',
       'address list',

@@ -12,6 +12,7 @@ export const container: ContainerView = {
   netnsPath: '/run/netns/ct101',
   onFailure: 'refuse',
   file: 'containers/101.yaml',
+  labels: { app: 'web' },
   interfaces: [
     {
       name: 'eth0',
@@ -111,6 +112,7 @@ export function fixedManager(calls: Calls, changes: Partial<Manager> = {}): Mana
     container: async () => container,
     attach: async () => change,
     detach: async () => change,
+    label: async () => change,
     checkContainer: async () => check,
     addresses: async () => [address],
     operations: async () => [{ ...operation, spans: [] }],

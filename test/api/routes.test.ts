@@ -5,6 +5,7 @@ import { call, startServer, type TestServer } from './server.ts';
 
 const root = { door: 'api', user: 'root' };
 const check = { repair: true };
+const relabelled = { set: { app: 'web' }, remove: ['tier'] };
 const wanted = { interface: { name: 'eth1', network: 'lan', address: ['10.20.0.50'] }, onFailure: 'start' };
 
 /** One request for each route, and what the manager must be asked. */
@@ -35,6 +36,12 @@ const cases: { route: string; path: string; body?: object; asked: unknown[] | nu
     route: 'delete /v1/containers/:vmid/interfaces/:ifname',
     path: '/v1/containers/101/interfaces/eth1',
     asked: ['detach', 101, 'eth1', root],
+  },
+  {
+    route: 'post /v1/containers/:vmid/labels',
+    path: '/v1/containers/101/labels',
+    body: relabelled,
+    asked: ['label', 101, relabelled, root],
   },
   { route: 'post /v1/containers/:vmid/check', path: '/v1/containers/101/check', body: check, asked: ['checkContainer', 101, check, root] },
   { route: 'get /v1/addresses', path: '/v1/addresses?network=web', asked: ['addresses', { network: 'web' }] },

@@ -1,6 +1,7 @@
 import { type Command, Option } from 'commander';
 import type { ChangeView, CheckView, ContainerView } from '../../model/api.ts';
-import { collected, ifname, interfaceOnNetwork, vmid } from '../arguments.ts';
+import type { LabelChange } from '../../model/labels.ts';
+import { collected, ifname, interfaceOnNetwork, labelChange, vmid } from '../arguments.ts';
 import { type Act, examples } from '../program.ts';
 import { showWaiting } from '../progress.ts';
 import { renderCheck } from '../views/check.ts';
@@ -74,6 +75,21 @@ export function addContainerCommands(program: Command, act: Act): void {
       act(async (context, number: number, name: string) => {
         const answer = await showWaiting(context, { vmid: number }, () =>
           context.api.delete<ChangeView>(`/v1/containers/${number}/interfaces/${name}`),
+        );
+        context.show(answer, renderChange(context));
+      }),
+    );
+
+  containers
+    .command('label')
+    .description('change the labels of a container, which policies select by')
+    .argument('<VMID>', 'number of the container', vmid)
+    .argument('<CHANGE...>', 'KEY=VALUE to set a label, KEY- to remove it', labelChange)
+    .addHelpText('after', examples('pve-cni container label 101 app=web tier=front', 'pve-cni container label 101 tier-'))
+    .action(
+      act(async (context, number: number, change: LabelChange) => {
+        const answer = await showWaiting(context, { vmid: number }, () =>
+          context.api.post<ChangeView>(`/v1/containers/${number}/labels`, change),
         );
         context.show(answer, renderChange(context));
       }),

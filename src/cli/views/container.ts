@@ -7,6 +7,11 @@ const addresses = ({ addresses, configuredAddress }: InterfaceView) => {
   return Array.isArray(configuredAddress) ? `(${configuredAddress.join(' ')})` : '-';
 };
 
+const labelsOf = ({ labels }: ContainerView) =>
+  Object.entries(labels)
+    .map(([key, value]) => `${key}=${value}`)
+    .join(' ');
+
 export const renderContainers =
   (context: Context) =>
   (containers: ContainerView[]): string => {
@@ -41,6 +46,7 @@ export const renderContainer =
       ['CNI container id', container.containerId],
       ['when the network fails', container.onFailure === 'refuse' ? 'refuse the start' : 'start without'],
       ['file', container.file],
+      ['labels', labelsOf(container)],
     ]);
     const rows = container.interfaces.map((one) => [
       one.name,

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { attachRequest, changeView, checkView, containerCheckRequest, containerView } from '../../model/api.ts';
+import { labelChange } from '../../model/labels.ts';
 import { ifname, vmidText } from '../../model/names.ts';
 import { route } from '../route.ts';
 
@@ -44,6 +45,17 @@ export const containerRoutes = [
     answer: changeView,
     errors: ['CONTAINER_UNKNOWN', 'INTERFACE_UNKNOWN', 'CONFIG_UNAVAILABLE'],
     handle: ({ manager }, { params, requester }) => manager.detach(params.vmid, params.ifname, requester),
+  }),
+  route({
+    method: 'post',
+    path: '/v1/containers/:vmid/labels',
+    tag: 'containers',
+    summary: 'Change the labels of a container, in its configuration',
+    params,
+    body: labelChange,
+    answer: changeView,
+    errors: ['CONTAINER_UNKNOWN', 'CONFIG_INVALID', 'CONFIG_UNAVAILABLE'],
+    handle: ({ manager }, { params, body, requester }) => manager.label(params.vmid, body, requester),
   }),
   route({
     method: 'post',

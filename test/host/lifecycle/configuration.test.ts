@@ -58,6 +58,25 @@ describe('what is configured, and when it takes effect', () => {
     assert.equal((await rig.daemon.api('GET', `/v1/containers/${container.vmid}`)).status, 404);
   });
 
+  it('labels are written, read back, audited, and outlive the interfaces', async () => {
+    const container = await rig.container();
+    const file = () => readFileSync(`${rig.daemon.root}/containers/${container.vmid}.yaml`, 'utf8');
+    await cli('container', 'label', String(container.vmid), 'app=web', 'tier=front');
+    await cli('container', 'label', String(container.vmid), 'tier-', 'app=db');
+    assert.match(await cli('container', 'show', String(container.vmid)), /labels +app=db\n/);
+    const [operation] = await rig.operations(container);
+    assert.deepEqual([operation?.kind, operation?.outcome], ['configure', 'ok']);
+    assert.match(operation?.before ?? '', /app: web\n +tier: front/);
+    assert.match(operation?.after ?? '', /labels:\n +app: db\n$/);
+    const written = file();
+    const refused = await rig.daemon.cli('container', 'label', String(container.vmid), 'type=vm');
+    assert.match(refused.stderr, /type.*is reserved/);
+    assert.equal(file(), written);
+    await cli('container', 'detach', String(container.vmid), 'eth0');
+    await cli('container', 'attach', String(container.vmid), 'eth0=lan');
+    assert.match(file(), /app: db/);
+  });
+
   it('a file edited by hand: the running container follows', async () => {
     const container = await rig.container();
     await container.start();

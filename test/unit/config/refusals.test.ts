@@ -10,6 +10,7 @@ describe('files that are refused', () => {
 
   const network = (text: string) => ({ file: 'networks/zz.yaml', text });
   const container = (text: string) => ({ file: 'containers/101.yaml', text });
+  const labelled = (text: string) => container(`interfaces: []\nlabels: { ${text} }`);
   const subnet = (text: string) => network(`type: bridge\nsubnets: [{ ${text} }]\n`);
   const cases: [string, { file: string; text: string }, string, RegExp][] = [
     [
@@ -64,7 +65,22 @@ describe('files that are refused', () => {
       'CONFIG_INVALID',
       /gateway/,
     ],
-    ['labels, not built yet', container('interfaces: []\nlabels: { app: web }'), 'UNSUPPORTED', /labels/],
+    ['a label that says what a container is', labelled('type: vm'), 'CONFIG_INVALID', /labels\.type is reserved.*vmid, name/],
+    ['A23 a label as a registered tag becomes', labelled('tag/db: "true"'), 'CONFIG_INVALID', /labels\.tag\/db is reserved.*identityTags/],
+    ['a label that Cilium owns', labelled('io.cilium.k8s.policy.cluster: other'), 'CONFIG_INVALID', /Cilium’s own/],
+    [
+      'the namespace, which Cilium’s policies ask for',
+      labelled('io.kubernetes.pod.namespace: kube'),
+      'CONFIG_INVALID',
+      /left out of identities/,
+    ],
+    ['a label that Cilium leaves out of identities', labelled('k8s.io/role: web'), 'CONFIG_INVALID', /k8s\.io\/role is left out/],
+    ['a label key that is none', labelled('"app web": x'), 'CONFIG_INVALID', /labels\.app web is not a label key/],
+    ['A5 a label value with a command in it', labelled('app: $(id)'), 'CONFIG_INVALID', /labels\.app must be at most 63.*/],
+    ['a label value that is a number', labelled('app: 1'), 'CONFIG_INVALID', /labels\.app must be a text, not 1/],
+    ['a 17th label', labelled(Array.from({ length: 17 }, (_, n) => `l${n}: x`).join(', ')), 'CONFIG_INVALID', /17 labels; 16/],
+    ['a tag that could not be a label', { file: 'settings.yaml', text: 'identityTags: [web, db+]' }, 'CONFIG_INVALID', /identityTags\[1\]/],
+    ['a tag twice', { file: 'settings.yaml', text: 'identityTags: [web, web]' }, 'CONFIG_INVALID', /identityTags.*twice/],
     [
       'ports, not built yet',
       container('interfaces: [{ name: eth0, network: web, ports: [{ host: 80, container: 80, protocol: tcp }] }]'),

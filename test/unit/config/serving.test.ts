@@ -145,6 +145,11 @@ describe('the configuration that serves', () => {
     const file = fc.record({
       interfaces: fc.uniqueArray(one, { selector: (item) => item.name, maxLength: 4 }),
       onFailure: fc.constantFrom('refuse' as const, 'start' as const),
+      labels: fc.dictionary(
+        fc.constantFrom('app', 'app.kubernetes.io/name', 'no', 'x.y', '1'),
+        fc.constantFrom('web', '', 'true', 'null', '1', '0x1', '1e3', 'a_b-c.d'),
+        { minKeys: 1, noNullPrototype: true },
+      ),
     });
     return fc.assert(
       fc.asyncProperty(file, async (drawn) => {
