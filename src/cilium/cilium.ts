@@ -1,9 +1,11 @@
 import { setTimeout as pause } from 'node:timers/promises';
+import { z } from 'zod';
 import { attachmentIdOf } from '../core/cilium-plugin.ts';
 import { vmidOf } from '../core/labels.ts';
 import type { CniAttachment, CniResult } from '../model/cni.ts';
 import { asPveCniError, failure } from '../model/errors.ts';
 import { type Agent, createAgent, type Endpoint } from './agent.ts';
+import { requireSupportedAgent } from './agent-status.ts';
 import { type Birth, createPluginSocket } from './plugin-socket.ts';
 
 /** How long a start waits for an agent that is starting itself, ms; well below an operation's deadline. */
@@ -11,14 +13,16 @@ const patienceMs = 20_000;
 /** How long an agent may take to say that it is there, ms: a stop waits for this, too. */
 const answerMs = 2000;
 
+const started = z.looseObject({ status: z.looseObject({ daemonConfigurationMap: z.looseObject({ CreationTime: z.unknown() }) }) });
+
 /** Cilium on this node, as attaching and detaching need it. */
 export interface Cilium {
   readonly agent: Agent;
   start(): Promise<void>;
   stop(): Promise<void>;
-  /** Waits for an agent that is starting. @throws CNIError CILIUM_UNAVAILABLE */
+  /** Waits for an agent that is starting. @throws CNIError CILIUM_UNAVAILABLE; CILIUM_VERSION_UNSUPPORTED at once */
   untilReady(signal?: AbortSignal): Promise<void>;
-  /** @throws CNIError CILIUM_UNAVAILABLE at once when nobody answers */
+  /** @throws CNIError CILIUM_UNAVAILABLE at once when nobody answers, CILIUM_VERSION_UNSUPPORTED */
   ready(): Promise<void>;
   /** Runs an ADD whose endpoint is born with what was agreed, and makes sure that it was.
    *  @throws CNIError CILIUM_ENDPOINT_MISSING */
@@ -36,8 +40,19 @@ export function createCilium(options: { agentSocket: string; pluginSocket: strin
   const asked = createAgent({ socket: agentSocket, timeoutMs: answerMs });
   const plugins = createPluginSocket({ path: options.pluginSocket, agentSocket, agent });
 
+  /** when the agent started whose version was found good: it is asked once in its life */
+  let known: unknown;
+
+  async function answers(): Promise<unknown> {
+    const config = started.safeParse(await asked.ask('GET', '/config'));
+    return config.data?.status.daemonConfigurationMap.CreationTime;
+  }
+
   async function ready(): Promise<void> {
-    await asked.ask('GET', '/config');
+    const since = await answers();
+    if (since !== undefined && since === known) return;
+    await requireSupportedAgent(asked);
+    known = since;
   }
 
   return {
@@ -51,7 +66,7 @@ export function createCilium(options: { agentSocket: string; pluginSocket: strin
         try {
           return await ready();
         } catch (error) {
-          if (performance.now() > end) throw error;
+          if (performance.now() > end || asPveCniError(error).code === 'CILIUM_VERSION_UNSUPPORTED') throw error;
           await pause(100, undefined, signal ? { signal } : {});
         }
       }
@@ -73,7 +88,7 @@ export function createCilium(options: { agentSocket: string; pluginSocket: strin
       }
     },
     async del(request, run) {
-      await ready();
+      await answers();
       await run();
       const id = attachmentIdOf(request);
       // deleted already in all but the rarest cases

@@ -2,6 +2,7 @@ import { Command } from 'commander';
 import { version } from '../model/version.ts';
 import { clean } from './clean.ts';
 import { addAddressCommands } from './commands/address.ts';
+import { addCiliumCommands } from './commands/cilium.ts';
 import { addCompletionCommand } from './commands/completion.ts';
 import { addContainerCommands } from './commands/container.ts';
 import { addNetworkCommands } from './commands/network.ts';
@@ -47,6 +48,7 @@ Exit codes:
     addNetworkCommands,
     addContainerCommands,
     addAddressCommands,
+    addCiliumCommands,
     addOperationCommands,
     addCompletionCommand,
   ])

@@ -1,5 +1,9 @@
 import type { CiliumSettings } from '../model/cilium.ts';
 
+/** Units that systemd runs. */
+export const agentUnit = 'pve-cni-cilium.service';
+export const etcdUnit = 'pve-cni-etcd.service';
+
 /** Where things of the agent lie on this node. */
 export interface CiliumPaths {
   /** one file a flag */
@@ -28,10 +32,20 @@ export function ciliumPaths({ stateDir, runDir }: { stateDir: string; runDir: st
   };
 }
 
-/** Embedded etcd listens here, on loopback. */
-const embeddedEtcd = 'http://127.0.0.1:23790';
+/** Address that other nodes reach this one at: as set, else the first of the first device, IPv4 before IPv6. */
+export function nodeAddressOf(
+  { nodeAddress, devices: [first] }: CiliumSettings,
+  devices: readonly { name: string; addresses: readonly string[] }[],
+): string | null {
+  if (nodeAddress) return nodeAddress;
+  const own = devices.find(({ name }) => name === first)?.addresses.map((cidr) => cidr.split('/')[0] ?? '') ?? [];
+  return own.find((address) => !address.includes(':')) ?? own[0] ?? null;
+}
 
-function etcdEndpoints({ etcd }: CiliumSettings): string[] {
+/** Embedded etcd listens here, on loopback. */
+export const embeddedEtcd = 'http://127.0.0.1:23790';
+
+export function etcdEndpoints({ etcd }: CiliumSettings): string[] {
   return etcd === 'embedded' ? [embeddedEtcd] : etcd.endpoints;
 }
 

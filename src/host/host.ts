@@ -6,19 +6,24 @@ import { listLinks, localAddresses, portsOf, readLink } from './links.ts';
 import { createLxc } from './lxc.ts';
 import { createNetns } from './netns.ts';
 import { createNft } from './nft.ts';
+import { createGatherNodeFacts } from './node-facts.ts';
 import { bootId, containerOf, findInits, isAlive, isNetns, namespaceOf, startTimeOf } from './processes.ts';
 import { createRun } from './run.ts';
 import { isStarting } from './starting.ts';
 import { ensureForwarding } from './sysctl.ts';
+import { createSystemd } from './systemd.ts';
 
 /** The system under us: the only room that touches it. */
 export type Host = ReturnType<typeof createHost>;
 
 export function createHost(options: { trace: Trace; runDir: string; lxcPath: string; execute: Execute }) {
   const run = createRun(options.trace, options.execute);
+  const ip = createIp(run);
   return {
     run,
-    ip: createIp(run),
+    ip,
+    nodeFacts: createGatherNodeFacts({ run, ip }),
+    systemd: createSystemd(run),
     nft: createNft(run, options.runDir),
     netns: createNetns(run),
     lxc: createLxc(run, options.lxcPath),

@@ -1,5 +1,6 @@
 import type { Route } from './route.ts';
 import { aboutRoutes } from './routes/about.ts';
+import { ciliumAgentRoutes } from './routes/cilium-agent.ts';
 import { containerRoutes } from './routes/containers.ts';
 import { hookRoutes } from './routes/hooks.ts';
 import { networkRoutes } from './routes/networks.ts';
@@ -12,6 +13,7 @@ export const routes: readonly Route[] = [
   ...serviceRoutes,
   ...networkRoutes,
   ...containerRoutes,
+  ...ciliumAgentRoutes,
   ...recordRoutes,
   ...aboutRoutes,
 ];

@@ -5,6 +5,7 @@ import { asPveCniError, errorRecord, failure } from '../model/errors.ts';
 import type { Requester } from '../model/operation.ts';
 import { outsideTrace } from '../observe/tracing.ts';
 import { networkOf, render } from './attach.ts';
+import { createAgentManager } from './cilium-agent.ts';
 import { attachInterface, changeLabels, detachInterface } from './configure.ts';
 import type { Dependencies } from './dependencies.ts';
 import { examine } from './doctor.ts';
@@ -100,6 +101,7 @@ export function createManager(deps: Dependencies): RunningManager {
   }
 
   return {
+    ...createAgentManager(deps, operations),
     start,
     async stop(graceMs) {
       for (const timer of timers) clearInterval(timer);

@@ -169,6 +169,20 @@ export const errorCodes = {
     'Cilium’s agent has no endpoint for the interface, or one with another identity than it should have.',
     'Make it anew: `pve-cni container check VMID --repair`.',
   ),
+  CILIUM_VERSION_UNSUPPORTED: row(
+    'CNIError',
+    422,
+    false,
+    'Cilium’s agent is of a version that this version of pve-cni does not work with.',
+    'Install the version that is named: `pve-cni cilium upgrade`.',
+  ),
+  CILIUM_PREFLIGHT_FAILED: row(
+    'CNIError',
+    409,
+    false,
+    'The node lacks something that Cilium’s agent needs, or has something that it would disturb.',
+    'See `pve-cni cilium preflight`: each finding has its cure.',
+  ),
   CNI_CANCELLED: row('CNIError', 499, true, 'The operation was given up before it ended, and undone.', 'Try again.'),
   // IPAMError: addresses
   IPAM_POOL_EXHAUSTED: row(

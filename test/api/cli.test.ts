@@ -106,6 +106,14 @@ describe('the command', () => {
     { argv: ['container', 'check', '101', '--repair'], asked: ['checkContainer', 101, { repair: true }, root], reads: /ok +eth0/ },
     { argv: ['address', 'list', '--network', 'web'], asked: ['addresses', { network: 'web' }], reads: /10\.20\.0\.10 +web +101/ },
     {
+      argv: ['cilium', 'status'],
+      asked: ['ciliumStatus'],
+      reads: /endpoints +1 of 2 ready[\s\S]*192\.0\.2\.11:51871[\s\S]*endpoint-gc failed 3 times/,
+    },
+    { argv: ['cilium', 'preflight'], asked: ['ciliumPreflight'], reads: /ok +etcd +healthy/ },
+    { argv: ['cilium', 'config'], asked: ['ciliumConfig'], reads: /devices +vmbr0[\s\S]*is as it should be/ },
+    { argv: ['cilium', 'config', '--write'], asked: ['writeCiliumConfig', root], reads: /written to .*agent\.d: devices/ },
+    {
       argv: ['operation', 'list', '--container', '101', '--limit', '5'],
       asked: ['operations', { vmid: 101, limit: 5 }],
       reads: /op-1.*attach.*200 ms/,
@@ -304,7 +312,7 @@ describe('the command', () => {
   });
 
   for (const [words, offers] of [
-    [[''], ['status', 'doctor', 'gc', 'config', 'network', 'container', 'address', 'operation', 'completion']],
+    [[''], ['status', 'doctor', 'gc', 'config', 'network', 'container', 'address', 'cilium', 'operation', 'completion']],
     [['container', 'a'], ['attach']],
     [['gc', '--d'], ['--dry-run']],
     [['network', 'show', ''], ['web']],

@@ -1,6 +1,7 @@
 // Stands in for the manager with fixed views, so that routes and the command are tested alone; the real one is exercised in test/host.
 import type { Manager } from '../../src/manager/manager.ts';
 import type { AddressView, ContainerView, NetworkView, OperationView, StatusView } from '../../src/model/api.ts';
+import type { CiliumConfigView, CiliumStatusView } from '../../src/model/cilium-api.ts';
 
 const time = '2026-11-24T09:15:02.123Z';
 
@@ -94,6 +95,38 @@ const status: StatusView = {
   lastReconcile: time,
 };
 
+const ciliumConfig: CiliumConfigView = {
+  folder: '/var/lib/pve-cni/cilium/agent.d',
+  nodeAddress: '192.0.2.10',
+  flags: { devices: 'vmbr0', 'routing-mode': 'tunnel' },
+  differences: [],
+  needsRestart: false,
+  written: [],
+};
+
+const ciliumStatus: CiliumStatusView = {
+  state: 'ok',
+  installed: { version: '1.20.2', from: 'quay.io/cilium/cilium:v1.20.2', digest: null, folder: '/var/lib/pve-cni/cilium', time },
+  units: [{ name: 'pve-cni-cilium.service', state: 'active' }],
+  agent: {
+    version: '1.20.2',
+    state: 'Ok',
+    message: '',
+    kvstore: 'Ok: etcd: 1/1 connected',
+    hubble: 'Ok',
+    addresses: 'IPv4: 1/254 allocated from 10.244.1.0/24',
+    routing: 'Tunnel, vxlan',
+    masquerading: 'iptables',
+    attachMode: 'tcx',
+    encryption: 'Wireguard',
+    endpoints: { total: 2, ready: 1 },
+    failingControllers: [{ name: 'endpoint-gc', failures: 3, message: 'no answer' }],
+    nodes: [{ name: 'node2', address: '192.0.2.11', range: '10.244.2.0/24' }],
+    peers: [{ node: 'node2', address: '192.0.2.11:51871', key: 'a2V5', lastHandshake: '', sentBytes: 10, receivedBytes: 20 }],
+  },
+  differences: [],
+};
+
 /** What was asked of the manager: method and arguments. */
 export type Calls = [method: string, ...args: unknown[]][];
 
@@ -104,6 +137,10 @@ export function fixedManager(calls: Calls, changes: Partial<Manager> = {}): Mana
   const manager: Manager = {
     hook: async () => ({ message: 'attached eth0 to web (10.20.0.10)', warnings: ['eth1 is down'] }),
     status: async () => status,
+    ciliumStatus: async () => ciliumStatus,
+    ciliumPreflight: async () => ({ ok: true, checks: [{ name: 'etcd', state: 'ok', message: 'healthy', cure: '' }] }),
+    ciliumConfig: async () => ciliumConfig,
+    writeCiliumConfig: async () => ({ ...ciliumConfig, written: ['devices'] }),
     networks: async () => [network],
     network: async () => network,
     conflist: async () => ({ cniVersion: '1.1.0', name: 'web', plugins: [{ type: 'bridge', mtu: 1500 }] }),

@@ -1,0 +1,155 @@
+import { readFlags, writeAgentFiles } from '../cilium/agent-files.ts';
+import { type AgentStatus, agentStatus } from '../cilium/agent-status.ts';
+import { agentConfig, agentUnit, type CiliumPaths, ciliumPaths, etcdEndpoints, etcdUnit, nodeAddressOf } from '../core/cilium-agent.ts';
+import { flagDifferences, needsRestart } from '../core/cilium-differences.ts';
+import { type NamedFinding, type PreflightInput, preflight } from '../core/cilium-preflight.ts';
+import { statusDifferences } from '../core/cilium-status.ts';
+import type { DoctorView } from '../model/api.ts';
+import type { CiliumConfigView, CiliumStatusView } from '../model/cilium-api.ts';
+import { asPveCniError, failure } from '../model/errors.ts';
+import type { Requester } from '../model/operation.ts';
+import type { Dependencies } from './dependencies.ts';
+import type { Operations } from './operations.ts';
+
+/** Cilium's agent on this node: whether it can live here, what it is to be started with, how it is. */
+export interface AgentManager {
+  ciliumPreflight(): Promise<DoctorView>;
+  ciliumConfig(): Promise<CiliumConfigView>;
+  writeCiliumConfig(requester: Requester): Promise<CiliumConfigView>;
+  ciliumStatus(): Promise<CiliumStatusView>;
+}
+
+export function createAgentManager(deps: Dependencies, operations: Operations): AgentManager {
+  const { host, settings, cilium } = deps;
+  const wish = settings.cilium;
+  const paths: CiliumPaths = ciliumPaths(settings);
+
+  async function findings(source: PreflightInput['source']): Promise<NamedFinding[]> {
+    const files = wish.etcd === 'embedded' ? {} : wish.etcd;
+    const facts = await host.nodeFacts({
+      devices: wish.devices,
+      etcd: { ...files, endpoints: wish.etcd === 'embedded' ? [] : etcdEndpoints(wish) },
+      folder: settings.stateDir,
+    });
+    return preflight({ settings: wish, facts, networks: rangesOfNetworks(deps), source });
+  }
+
+  /** @throws ConfigurationError CONFIG_INVALID when there is none */
+  async function nodeAddress(): Promise<string> {
+    const devices = await Promise.all(wish.devices.slice(0, 1).map(async (name) => ({ name, addresses: await addressesOf(name) })));
+    const address = nodeAddressOf(wish, devices);
+    if (address !== null) return address;
+    const [first] = wish.devices;
+    throw failure(
+      'CONFIG_INVALID',
+      `cannot say what other nodes reach this one at: ${first ? `${first} has no address` : 'cilium.devices names no device'}; set cilium.devices or cilium.nodeAddress in pve-cnid.yaml`,
+      { field: 'cilium.nodeAddress' },
+    );
+  }
+
+  async function addressesOf(name: string): Promise<string[]> {
+    const links = await host.ip.addresses('', name).catch(() => []);
+    return links.flatMap(({ addr_info }) =>
+      addr_info.flatMap(({ local, prefixlen, scope }) =>
+        local && prefixlen !== undefined && scope !== 'link' ? [`${local}/${prefixlen}`] : [],
+      ),
+    );
+  }
+
+  async function configView(written: string[]): Promise<CiliumConfigView> {
+    const address = await nodeAddress();
+    const flags = agentConfig(wish, { paths, nodeAddress: address });
+    const running = await runningMap();
+    const differences = flagDifferences(flags, await readFlags(host, paths.configDir), running);
+    return { folder: paths.configDir, nodeAddress: address, flags, differences, needsRestart: needsRestart(differences), written };
+  }
+
+  /** What the agent runs with; null when it does not answer. */
+  async function runningMap(): Promise<Record<string, unknown> | null> {
+    const config = await cilium.agent.config().catch(() => null);
+    return config?.status.daemonConfigurationMap ?? null;
+  }
+
+  return {
+    async ciliumPreflight() {
+      const checks = await findings(null);
+      return { ok: checks.every(({ state }) => state === 'ok'), checks };
+    },
+    ciliumConfig: () => configView([]),
+    writeCiliumConfig: (requester) =>
+      operations.run({ kind: 'configure', vmid: null, requester, priority: 5, timeoutMs: 30_000 }, async (context) => {
+        const written = await writeAgentFiles(host, { settings: wish, paths, nodeAddress: await nodeAddress() });
+        context.say(
+          written.length === 0
+            ? 'the agent’s configuration is as it should be'
+            : `the agent’s configuration is written: ${written.join(', ')}`,
+        );
+        return configView(written);
+      }),
+    async ciliumStatus() {
+      const names = [agentUnit, ...(wish.etcd === 'embedded' ? [etcdUnit] : [])];
+      const units = await Promise.all(names.map(async (name) => ({ name, state: await host.systemd.state(name).catch(() => 'unknown') })));
+      const said = await agentStatus(cilium.agent).catch((error) => asPveCniError(error));
+      const running = said instanceof Error ? null : said;
+      const endpoints = running ? await cilium.agent.endpoints() : [];
+      const config = wish.devices.length > 0 || wish.nodeAddress ? await configView([]).catch(() => null) : null;
+      const installed = null;
+      const differences = statusDifferences({
+        settings: wish,
+        installed: installed,
+        running: running && { version: running.version, encryption: running.encryption?.mode ?? '' },
+        flags: config?.differences ?? [],
+        units,
+      });
+      const healthy = running?.cilium?.state === 'Ok' && running.kvstore?.state === 'Ok' && differences.length === 0;
+      return {
+        state: running ? (healthy ? 'ok' : 'degraded') : installed === null ? 'off' : 'unreachable',
+        installed,
+        units,
+        agent: running && agentView(running, endpoints),
+        differences,
+      };
+    },
+  };
+}
+
+/** Ranges of our networks that the agent's own must not touch; those that a bridge of the node gives containers are among the node's. */
+function rangesOfNetworks({ configuration }: Dependencies): { name: string; cidr: string }[] {
+  return [...configuration.current.networks.values()].flatMap((network) =>
+    'subnets' in network ? network.subnets.map(({ cidr }) => ({ name: network.name, cidr })) : [],
+  );
+}
+
+function agentView(said: AgentStatus, endpoints: readonly { state: string }[]): CiliumStatusView['agent'] {
+  const { cilium, kvstore, hubble, ipam, routing, masquerading, encryption, controllers, nodes } = said;
+  const text = ({ state = '', msg = '' }: { state?: string; msg?: string } = {}) => [state, msg.trim()].filter(Boolean).join(': ');
+  return {
+    version: said.version,
+    state: cilium?.state ?? 'Unknown',
+    message: cilium?.msg.trim() ?? '',
+    kvstore: text(kvstore),
+    hubble: text(hubble),
+    addresses: ipam?.status.replace(/,\s*$/, '') ?? '',
+    routing: [routing?.['inter-host-routing-mode'], routing?.['tunnel-protocol']].filter(Boolean).join(', '),
+    masquerading: masquerading?.enabled ? masquerading.mode : 'off',
+    attachMode: said['attach-mode'],
+    encryption: encryption?.mode ?? 'Disabled',
+    endpoints: { total: endpoints.length, ready: endpoints.filter(({ state }) => state === 'ready').length },
+    failingControllers: (controllers ?? []).flatMap(({ name, status }) =>
+      status && status['consecutive-failure-count'] > 0
+        ? [{ name, failures: status['consecutive-failure-count'], message: status['last-failure-msg'] }]
+        : [],
+    ),
+    nodes,
+    peers: (encryption?.wireguard?.interfaces ?? []).flatMap(({ peers }) =>
+      (peers ?? []).map((peer) => ({
+        node: nodes.find(({ address }) => peer.endpoint.startsWith(`${address}:`))?.name ?? '',
+        address: peer.endpoint,
+        key: peer['public-key'],
+        lastHandshake: peer['last-handshake-time'],
+        sentBytes: peer['transfer-tx'],
+        receivedBytes: peer['transfer-rx'],
+      })),
+    ),
+  };
+}
