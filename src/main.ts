@@ -19,6 +19,7 @@ import { createLogger } from './observe/logger.ts';
 import { createMetrics } from './observe/metrics.ts';
 import { createOtlpExporter } from './observe/otlp.ts';
 import { createTrace, now, traceparent } from './observe/tracing.ts';
+import { createProxmoxFacts } from './proxmox/facts.ts';
 import { openStore } from './state/open-store.ts';
 import { createReservations } from './state/reservations.ts';
 
@@ -73,6 +74,7 @@ async function main(argv: readonly string[]): Promise<void> {
     }),
   });
   const exporter = settings.tracing && createOtlpExporter({ endpoint: settings.tracing.otlp, version, node });
+  const proxmox = createProxmoxFacts({ pveDir: settings.pveDir, lxcPath: settings.lxcPath, readText: host.readTextUpTo });
   const paths = ciliumPaths(settings);
   const cilium = createCilium({ agentSocket: settings.cilium.socket, pluginSocket: paths.pluginSocket });
   const manager = createManager({
@@ -86,6 +88,7 @@ async function main(argv: readonly string[]): Promise<void> {
     reservations,
     datapath: createDatapath(host, { nativeRange: settings.cilium.nativeRange }),
     cilium,
+    proxmox,
     runtime: createCniRuntime({
       pluginDirs: settings.pluginDirs,
       cacheDir: settings.cniCacheDir,

@@ -30,8 +30,8 @@ export interface Cilium {
   /** Runs a DEL and makes sure that the endpoint is gone: the plugin says "done" for what it only noted down for an agent that is away.
    *  @throws CNIError CILIUM_UNAVAILABLE before anything is run when the agent is away */
   del(request: CniAttachment, run: () => Promise<void>): Promise<void>;
-  /** Endpoints that carry our labels, by the container they are for; none when the agent is away. */
-  endpoints(): Promise<(Endpoint & { vmid: number })[]>;
+  /** Endpoints that carry our labels, and the container they are for; null when the agent is away. */
+  endpoints(): Promise<(Endpoint & { vmid: number })[] | null>;
 }
 
 export function createCilium(options: { agentSocket: string; pluginSocket: string }): Cilium {
@@ -95,7 +95,8 @@ export function createCilium(options: { agentSocket: string; pluginSocket: strin
       if (await asked.endpoint(id)) await asked.removeEndpoint(id);
     },
     async endpoints() {
-      const all = await asked.endpoints().catch(() => []);
+      const all = await asked.endpoints().catch(() => null);
+      if (!all) return null;
       return all.flatMap((endpoint) => {
         const vmid = vmidOf(endpoint.labels);
         return vmid === null ? [] : [{ ...endpoint, vmid }];

@@ -20,6 +20,8 @@ export interface Findings {
     pins: ReadonlySet<string>;
     vmids: ReadonlySet<number>;
     addresses: ReadonlySet<string>;
+    /** interfaces whose policy is not in force yet */
+    gated: ReadonlySet<string>;
   };
   found: {
     cache: readonly { containerId: string; ifname: string; network: string; file: string; vmid: number | null }[];
@@ -33,12 +35,14 @@ export interface Findings {
     endpoints: readonly { attachmentId: string; vmid: number }[];
     /** subnets that this node has a route of ours to, by Cilium */
     overlays: readonly string[];
+    /** closed gates */
+    gates: readonly string[];
   };
 }
 
 /** A thing of ours that nothing accounts for. */
 export interface Leak {
-  kind: 'cache' | 'pin' | 'bridge' | 'nft-rule' | 'address' | 'marker' | 'endpoint' | 'route';
+  kind: 'cache' | 'pin' | 'bridge' | 'nft-rule' | 'address' | 'marker' | 'endpoint' | 'route' | 'gate';
   what: string;
   why: string;
   vmid: number | null;
@@ -56,6 +60,8 @@ export function findLeaks({ configurationAvailable, configured, recorded, found 
   for (const { attachmentId, vmid } of found.endpoints)
     if (!recorded.attachments.has(attachmentId.replace(':', '/')))
       leaks.push({ ...none, kind: 'endpoint', what: attachmentId, why: 'no attachment has this endpoint of Cilium’s agent', vmid });
+  for (const what of found.gates)
+    if (!recorded.gated.has(what)) leaks.push({ ...none, kind: 'gate', what, why: 'no interface waits behind it' });
   if (!configurationAvailable) return leaks;
 
   for (const { name, network } of found.bridges)

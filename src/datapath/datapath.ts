@@ -1,5 +1,6 @@
 import { Mutex } from 'async-mutex';
 import type { Host } from '../host/host.ts';
+import { createGate } from './gate.ts';
 import { applyBridge, type BridgeSpec, inspectBridge, ourBridges, removeBridge } from './linux-bridge.ts';
 import { createMasquerade } from './masquerade.ts';
 import { applyOverlay, inspectOverlay, type OverlaySpec, overlayRoutes, removeOverlayRoute } from './overlay.ts';
@@ -22,6 +23,7 @@ export function createDatapath(host: Host, { nativeRange }: { nativeRange?: stri
     return lock.runExclusive(work);
   };
   return {
+    gate: createGate(host),
     /** What differs, in words; null when all is right. @throws InterfaceError INTERFACE_CONFLICT */
     inspect: (spec: BridgeSpec) => inspectBridge(host, spec),
     /** Makes it right. `deep` looks also at what is usually believed. Returns whether anything was changed. */

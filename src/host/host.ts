@@ -2,7 +2,7 @@ import type { Trace } from '../model/operation.ts';
 import type { Execute } from './execute.ts';
 import { listFolder, readText, readTextUpTo, remove, writeDurably } from './files.ts';
 import { createIp } from './ip.ts';
-import { listLinks, localAddresses, portsOf, readLink } from './links.ts';
+import { linkByIndex, listLinks, localAddresses, masterOf, portsOf, readLink } from './links.ts';
 import { createLxc } from './lxc.ts';
 import { createNetns } from './netns.ts';
 import { createNft } from './nft.ts';
@@ -29,8 +29,10 @@ export function createHost(options: { trace: Trace; runDir: string; lxcPath: str
     lxc: createLxc(run, options.lxcPath),
     ensureForwarding,
     // links
+    linkByIndex,
     listLinks,
     localAddresses,
+    masterOf,
     portsOf,
     readLink,
     // processes and their namespaces

@@ -1,5 +1,6 @@
 import { existsSync, readFileSync } from 'node:fs';
-import { readdir, readFile } from 'node:fs/promises';
+import { readdir, readFile, readlink } from 'node:fs/promises';
+import { basename } from 'node:path';
 
 /** A network interface of the host, read from sysfs: no process is started. */
 export interface Link {
@@ -26,6 +27,17 @@ export async function listLinks(): Promise<string[]> {
 /** Ports of a bridge. */
 export async function portsOf(bridge: string): Promise<string[]> {
   return readdir(`${root}/${bridge}/brif`).catch(() => []);
+}
+
+/** The bridge or bond that a link is a port of; null: of none. */
+export async function masterOf(name: string): Promise<string | null> {
+  const target = await readlink(`${root}/${name}/master`).catch(() => null);
+  return target && basename(target);
+}
+
+/** Name of the link of this number; null: there is none. */
+export async function linkByIndex(index: number): Promise<string | null> {
+  return (await listLinks()).find((name) => readNow(`${root}/${name}/ifindex`) === String(index)) ?? null;
 }
 
 /** Addresses of this network namespace that packets are accepted for, canonical text. IPv4 from /proc/net/fib_trie,

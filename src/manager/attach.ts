@@ -1,16 +1,17 @@
 import { createHash } from 'node:crypto';
 import { podArgs } from '../cilium/plugin-socket.ts';
-import { usesCilium } from '../core/cilium-plugin.ts';
+import { ciliumPlugin, usesCilium } from '../core/cilium-plugin.ts';
 import { chooseMac } from '../core/ids.ts';
 import { poolOf } from '../core/pools.ts';
 import { type DefaultRouteWish, defaultRouteInterface, defaultRouteWish, routeLines } from '../core/routes.ts';
 import type { Attachment, Life } from '../model/attachment.ts';
-import type { CniAttachment, CniResult } from '../model/cni.ts';
+import type { CniAttachment, CniResult, Conflist } from '../model/cni.ts';
 import type { ContainerInterface } from '../model/container.ts';
-import { asPveCniError, errorRecord, failure } from '../model/errors.ts';
+import { asPveCniError, errorRecord, failure, type PveCniError } from '../model/errors.ts';
 import type { Network } from '../model/network.ts';
 import type { Rendered } from '../networks/kind.ts';
 import { kindOf } from '../networks/networks.ts';
+import { type Adopted, findAdopted, previousResult, withAddresses } from './adopt.ts';
 import type { Dependencies } from './dependencies.ts';
 import { detach } from './detach.ts';
 import { labelsOf } from './identity.ts';
@@ -78,11 +79,13 @@ export async function attach(deps: Dependencies, life: Life, wanted: ContainerIn
   const { store, runtime, trace, clock } = deps;
   const network = networkOf(deps, wanted, life.vmid);
   const addresses = await trace('step:reserve', () => addressesFor(deps, life.vmid, wanted, network));
-  const { conflist, capabilityArgs, endpointAddresses, previous, mac, defaultRoute } = render(deps, life.vmid, wanted, network, addresses);
-  const byCilium = usesCilium(conflist);
-  if (byCilium) await trace('cilium:ready', () => deps.cilium.untilReady(signal));
+  const { conflist, capabilityArgs, endpoint, mac, defaultRoute } = render(deps, life.vmid, wanted, network, addresses);
+  if (endpoint) await trace('cilium:ready', () => deps.cilium.untilReady(signal));
   await prepareNetwork(deps, network);
   signal.throwIfAborted();
+  const bridge = kindOf(network).adopts?.(network);
+  const adopted = bridge ? await findAdopted(deps, life, wanted, bridge) : null;
+  const gate = gateOf(conflist, adopted, mac);
 
   const request: CniAttachment = {
     conflist,
@@ -90,9 +93,9 @@ export async function attach(deps: Dependencies, life: Life, wanted: ContainerIn
     netns: life.netnsPath,
     ifname: wanted.name,
     // PVE_VMID lets a lost journal be rebuilt from the plugins' cache
-    args: { IgnoreUnknown: '1', PVE_VMID: String(life.vmid), ...(byCilium && podArgs(life.vmid)) },
+    args: { IgnoreUnknown: '1', PVE_VMID: String(life.vmid), ...(endpoint && podArgs(life.vmid)) },
     capabilityArgs,
-    ...(previous && { previous }),
+    ...(adopted && { previous: previousResult(adopted, wanted.name, life.netnsPath) }),
   };
   const intent: Attachment = {
     vmid: life.vmid,
@@ -104,8 +107,8 @@ export async function attach(deps: Dependencies, life: Life, wanted: ContainerIn
     request,
     result: null,
     addresses,
-    mac,
-    hostInterface: '',
+    mac: adopted?.mac ?? mac,
+    hostInterface: adopted?.hostInterface ?? '',
     error: null,
     since: clock(),
   };
@@ -114,22 +117,41 @@ export async function attach(deps: Dependencies, life: Life, wanted: ContainerIn
     async () => {
       await trace('journal:intent', async () => store.attachments.put(intent));
       try {
+        if (gate) await trace('step:gate', () => deps.datapath.gate.close(gate));
+        if (adopted?.addresses.length === 0) return wait(deps, intent, null);
         const add = () => runtime.add(request, { signal });
-        const birth = { vmid: life.vmid, labels: labelsOf(deps, life.vmid, network.name), mac, addresses: endpointAddresses };
-        const result = byCilium ? await deps.cilium.add(request, birth, add) : await add();
+        const birth = endpoint && { vmid: life.vmid, labels: await labelsOf(deps, life.vmid, network.name), ...endpoint };
+        const born = () => (birth ? deps.cilium.add(request, birth, add) : add());
+        const result = adopted ? await withAddresses(deps, adopted, wanted.name, life.netnsPath, born) : await born();
         const lines = routeLines(wanted.name, result, defaultRoute);
         if (lines.length > 0) await trace('step:routes', () => deps.host.ip.batch(lines, life.netnsPath));
         const attached: Attachment = { ...intent, phase: 'attached', result, since: clock(), ...factsOf(result, wanted.name, intent) };
         // the end of the operation, before anybody is answered, or the next intent makes it durable
         await trace('journal:attached', async () => store.relaxed(() => store.attachments.put(attached)));
+        if (gate) await deps.datapath.gate.open(gate);
         return attached;
       } catch (thrown) {
+        // a gate stays closed: it is opened when nothing is to be protected any more
         await undo(deps, intent, thrown);
         throw named(intent, thrown);
       }
     },
     { vmid: life.vmid, ifname: wanted.name, network: network.name },
   );
+}
+
+/** What no packet may pass before the policy is in force: the host's end of an interface that is there already; by its MAC one that a
+ *  chain makes before Cilium comes to it. Cilium's own interfaces come up with their policy. */
+function gateOf(conflist: Conflist, adopted: Adopted | null, mac: string): string | null {
+  if (adopted) return adopted.hostInterface;
+  return usesCilium(conflist) && conflist.plugins[0]?.type !== ciliumPlugin ? mac : null;
+}
+
+/** Leaves an interface behind its gate until it can be protected: it has no address yet, or the agent is away. */
+export function wait({ store, clock }: Dependencies, intent: Attachment, error: PveCniError | null): Attachment {
+  const waiting: Attachment = { ...intent, phase: 'waiting', error: error && errorRecord(error), since: clock() };
+  store.attachments.put(waiting);
+  return waiting;
 }
 
 /** A plugin's error with the words that people know the interface by. */

@@ -4,6 +4,8 @@ import type { LabelChange } from '../model/labels.ts';
 import type { Requester } from '../model/operation.ts';
 import { addressesFor, networkOf, validateInterface } from './attach.ts';
 import type { Dependencies } from './dependencies.ts';
+import { detach } from './detach.ts';
+import { openGates } from './garbage.ts';
 import { writeMarkers } from './markers.ts';
 import type { OperationContext, Operations } from './operations.ts';
 import { settle } from './settle.ts';
@@ -60,6 +62,7 @@ export async function attachInterface(
     const [error] = settled.errors;
     if (error) {
       await write(deps, vmid, file ?? null);
+      await takeBack(deps, vmid, name);
       await deps.reservations.releaseFor(vmid, name).catch(() => {});
       throw error;
     }
@@ -71,6 +74,13 @@ export async function attachInterface(
       `${name} of container ${vmid} joins network "${network.name}" ${settled.running ? 'now' : 'at its next start'}`,
     );
   });
+}
+
+/** What is left of an interface that could not be attached: one that others made waits behind its gate. */
+async function takeBack(deps: Dependencies, vmid: number, ifname: string): Promise<void> {
+  const left = deps.store.attachments.get(vmid, ifname);
+  if (left) await detach(deps, left, { timeoutMs: deps.settings.timeouts.stopSeconds * 1000 });
+  await openGates(deps);
 }
 
 /** Removes an interface from a container's file, and detaches it when the container runs. */

@@ -10,6 +10,7 @@ import { attachInterface, changeLabels, detachInterface } from './configure.ts';
 import type { Dependencies } from './dependencies.ts';
 import { examine } from './doctor.ts';
 import { answerHook } from './hooks.ts';
+import { createIdentities } from './identity.ts';
 import type { Manager } from './manager.ts';
 import { writeMarkers } from './markers.ts';
 import { createOperations } from './operations.ts';
@@ -17,6 +18,10 @@ import { rebuildJournal } from './rebuild.ts';
 import { createReconciler } from './reconcile.ts';
 import { settle } from './settle.ts';
 import { addressViews, containerView, debtView, inspectNetwork, networkView, operationView } from './views.ts';
+import { attachWaiting } from './waiting.ts';
+
+/** How often it is asked whether labels may have changed, and whether a waiting interface has its address. */
+const followMs = 500;
 
 export interface RunningManager extends Manager {
   /** Brings journal, files and kernel together, then keeps them so. Resolves when the doors may be opened. */
@@ -28,11 +33,13 @@ export interface RunningManager extends Manager {
 export function createManager(deps: Dependencies): RunningManager {
   const { store, configuration, host, settings, log, clock } = deps;
   const operations = createOperations(deps);
-  const reconciler = createReconciler(deps, operations);
+  const identities = createIdentities(deps, operations);
+  const reconciler = createReconciler(deps, operations, identities);
   const notices: string[] = [];
   const startedAt = clock();
   const timers: NodeJS.Timeout[] = [];
   let reaping = false;
+  let following = false;
 
   async function start(): Promise<void> {
     await host.netns.prepareFolder(settings.netnsDir);
@@ -50,6 +57,7 @@ export function createManager(deps: Dependencies): RunningManager {
     void reconciler.reconcile();
     timers.push(setInterval(() => void reconciler.reconcile(), settings.reconcileSeconds * 1000));
     timers.push(setInterval(() => void reap(), settings.livenessSeconds * 1000));
+    timers.push(setInterval(() => void follow(), followMs));
   }
 
   async function settleChange(snapshot: ConfigSnapshot): Promise<void> {
@@ -72,6 +80,15 @@ export function createManager(deps: Dependencies): RunningManager {
     reaping = true;
     await reconciler.reapDead().catch((error) => log.error({ err: error }, 'cannot look for ended containers'));
     reaping = false;
+  }
+
+  /** What happens outside of us and is to be answered within a second. */
+  async function follow(): Promise<void> {
+    if (following) return;
+    following = true;
+    await identities.settleIfChanged();
+    await attachWaiting(deps, operations).catch((error) => log.error({ err: error }, 'cannot look for waiting interfaces'));
+    following = false;
   }
 
   /** What was running when the service died is closed as interrupted: every operation has an end. */
@@ -242,6 +259,12 @@ export function createManager(deps: Dependencies): RunningManager {
   async function checkOne(vmid: number, ifname: string, signal: AbortSignal): Promise<void> {
     const attachment = store.attachments.get(vmid, ifname);
     if (!attachment) return;
+    if (attachment.phase === 'waiting')
+      throw failure(
+        'INTERFACE_WAITING',
+        `${ifname} of container ${vmid} waits behind its gate: ${attachment.error?.message ?? 'it has no address yet'}`,
+        { vmid, ifname, network: attachment.network },
+      );
     try {
       await deps.runtime.check(attachment.request, { signal });
     } catch (thrown) {

@@ -5,6 +5,7 @@ import type { Datapath } from '../datapath/datapath.ts';
 import type { Host } from '../host/host.ts';
 import type { Operation, Trace } from '../model/operation.ts';
 import type { NodeConfig } from '../model/settings.ts';
+import type { ProxmoxFacts } from '../proxmox/facts.ts';
 import type { Reservations } from '../state/reservations.ts';
 import type { Store } from '../state/store.ts';
 
@@ -22,6 +23,7 @@ export interface Dependencies {
   reservations: Reservations;
   datapath: Datapath;
   cilium: Cilium;
+  proxmox: ProxmoxFacts;
   trace: Trace;
   /** epoch ms */
   clock: () => number;

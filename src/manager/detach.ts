@@ -1,4 +1,4 @@
-import { usesCilium } from '../core/cilium-plugin.ts';
+import { adopts, usesCilium } from '../core/cilium-plugin.ts';
 import { nextTryAfterMs } from '../core/debts.ts';
 import type { Attachment, Debt } from '../model/attachment.ts';
 import type { CniAttachment } from '../model/cni.ts';
@@ -11,6 +11,8 @@ const quickMs = 200;
 export interface DetachOptions {
   /** for the whole chain; then it is a debt */
   timeoutMs: number;
+  /** an interface that others made and that is to be protected again at once stays behind its gate meanwhile */
+  gated?: boolean;
   /** a path at which LXC still holds the namespace open, where the pin is gone */
   netnsHint?: string | undefined;
 }
@@ -27,8 +29,12 @@ export async function detach(deps: Dependencies, attachment: Attachment, options
       const removing: Attachment = { ...attachment, phase: 'removing', since: clock() };
       await trace('journal:removing', async () => store.relaxed(() => store.attachments.put(removing)));
       const request = await reachable(deps, attachment.request, options.netnsHint);
+      const mayClose = options.gated && adopts(request.conflist);
       try {
-        await downUnlessQuick(deps, request, () => del(deps, request, options.timeoutMs));
+        if (mayClose) await deps.datapath.gate.close(attachment.hostInterface);
+        // behind its gate nothing was added yet
+        if (attachment.phase !== 'waiting') await downUnlessQuick(deps, request, () => del(deps, request, options.timeoutMs));
+        await giveBack(deps, attachment, mayClose ? 'gated' : 'open');
         await trace('journal:absent', async () => store.relaxed(() => store.attachments.remove(vmid, ifname)));
         return true;
       } catch (thrown) {
@@ -65,6 +71,8 @@ export async function payDebt(deps: Dependencies, debt: Debt): Promise<boolean> 
       const timeoutMs = settings.timeouts.pluginSeconds * 1000;
       try {
         await del(deps, await reachable(deps, debt.request), timeoutMs);
+        const [made] = debt.request.previous?.interfaces ?? [];
+        if (made) await giveBack(deps, { request: debt.request, hostInterface: made.name });
       } catch (thrown) {
         const attempts = debt.attempts + 1;
         store.debts.put({ ...debt, attempts, reason: errorRecord(asPveCniError(thrown)), nextTryAt: clock() + nextTryAfterMs(attempts) });
@@ -79,9 +87,22 @@ export async function payDebt(deps: Dependencies, debt: Debt): Promise<boolean> 
   );
 }
 
-function del({ runtime, cilium }: Dependencies, request: CniAttachment, timeoutMs: number): Promise<void> {
+async function del(deps: Dependencies, request: CniAttachment, timeoutMs: number): Promise<void> {
+  const { runtime, cilium } = deps;
   const run = () => runtime.del(request, { signal: AbortSignal.timeout(timeoutMs), pluginTimeoutMs: timeoutMs });
-  return usesCilium(request.conflist) ? cilium.del(request, run) : run();
+  await (usesCilium(request.conflist) ? cilium.del(request, run) : run());
+}
+
+/** An interface that others made is theirs again: up, as they made it, which Cilium ends by setting it down, and open. */
+async function giveBack(
+  { host, datapath }: Dependencies,
+  { request, hostInterface }: Pick<Attachment, 'request' | 'hostInterface'>,
+  how: 'open' | 'gated' = 'open',
+): Promise<void> {
+  if (!adopts(request.conflist)) return;
+  const link = await host.readLink(hostInterface);
+  if (link && !link.up) await host.ip.batch([`link set dev ${hostInterface} up`]);
+  if (how === 'open') await datapath.gate.open(hostInterface);
 }
 
 /** Where the namespace of a life that has debts is kept once `ctVMID` names another, or nothing. */
@@ -101,7 +122,8 @@ async function reachable({ host }: Dependencies, request: CniAttachment, hint?: 
 async function downUnlessQuick(deps: Dependencies, request: CniAttachment, del: () => Promise<void>): Promise<void> {
   let down: Promise<void> | null = null;
   const setDownOnce = () => {
-    if (request.netns) down ??= deps.trace('step:down', () => setDown(deps, request));
+    // an interface that others made and that lives on is not ours to set down
+    if (request.netns && !adopts(request.conflist)) down ??= deps.trace('step:down', () => setDown(deps, request));
   };
   const late = setTimeout(setDownOnce, quickMs);
   try {

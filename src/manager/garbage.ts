@@ -12,7 +12,7 @@ import { listMarkers, removeMarker } from './markers.ts';
 export async function inspectGarbage(deps: Dependencies): Promise<Leak[]> {
   const { host, store, runtime, configuration, datapath, settings } = deps;
   // what was found first, what is recorded last: a thing that was recorded meanwhile is no leak
-  const [{ entries }, netnsNames, debtPins, bridges, natRules, markers, endpoints, overlays] = await Promise.all([
+  const [{ entries }, netnsNames, debtPins, bridges, natRules, markers, endpoints, overlays, gates] = await Promise.all([
     runtime.cached(),
     host.netns.list(settings.netnsDir),
     host.netns.list(`${settings.runDir}/netns`),
@@ -21,6 +21,7 @@ export async function inspectGarbage(deps: Dependencies): Promise<Leak[]> {
     listMarkers(deps),
     deps.cilium.endpoints(),
     datapath.overlayRoutes(),
+    datapath.gate.closed(),
   ]);
   const addresses = store.addresses.list();
   const { networks, containers, available, problems } = configuration.current;
@@ -47,6 +48,7 @@ export async function inspectGarbage(deps: Dependencies): Promise<Leak[]> {
       networks: new Set(rows.map(({ network }) => network)),
       pins: new Set([...lives.map(({ netnsPath }) => netnsPath), ...debts.map(({ containerId }) => debtPin(deps, containerId))]),
       vmids: new Set([...rows.map(({ vmid }) => vmid), ...lives.map(({ vmid }) => vmid)]),
+      gated: new Set(gatedOf(deps)),
       addresses: new Set(attachments.flatMap(({ vmid, ifname, addresses: held }) => held.map((one) => interfaceKey(vmid, ifname, one)))),
     },
     found: {
@@ -67,10 +69,23 @@ export async function inspectGarbage(deps: Dependencies): Promise<Leak[]> {
       natRules,
       addresses,
       markers,
-      endpoints,
+      endpoints: endpoints ?? [],
       overlays,
+      gates,
     },
   });
+}
+
+/** Opens the gates that no interface waits behind any more. */
+export async function openGates(deps: Dependencies): Promise<void> {
+  const gated = gatedOf(deps);
+  for (const gate of await deps.datapath.gate.closed()) if (!gated.includes(gate)) await deps.datapath.gate.open(gate);
+}
+
+/** By their host interface, or by the MAC of one that is still being made. */
+function gatedOf({ store }: Dependencies): string[] {
+  const rows = store.attachments.list().filter(({ phase }) => phase !== 'attached' && phase !== 'degraded');
+  return rows.flatMap(({ hostInterface, mac }) => [hostInterface, mac]);
 }
 
 /** Removes one leak, if it still is one, and says how it went. */
@@ -104,6 +119,7 @@ const removers: Record<Leak['kind'], (deps: Dependencies, leak: Leak) => Promise
   async endpoint({ cilium, store }, { what }) {
     if (!store.attachments.brief().some((row) => attachmentIdOf(row) === what)) await cilium.agent.removeEndpoint(what);
   },
+  gate: ({ datapath }, { what }) => datapath.gate.open(what),
   route: ({ datapath }, { what }) => datapath.removeOverlayRoute(what),
 };
 

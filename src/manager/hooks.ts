@@ -108,6 +108,7 @@ async function verifyStart(deps: Dependencies, { vmid }: HookRequest, context: O
   if (!settled.running) return { message: '', warnings: [`container ${vmid} is not running`] };
   const warnings = settled.errors.map((error) => error.message);
   for (const attachment of store.attachments.list({ vmid })) {
+    if (attachment.phase === 'waiting') continue;
     try {
       await runtime.check(attachment.request, { signal: context.signal });
     } catch (thrown) {

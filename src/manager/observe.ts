@@ -1,6 +1,9 @@
+import { adopts } from '../core/cilium-plugin.ts';
 import { isLifeOf, type ObservedInit, type Situation } from '../core/plan.ts';
+import type { IpLink } from '../host/ip.ts';
 import type { Attachment, Life } from '../model/attachment.ts';
 import { kindOf } from '../networks/networks.ts';
+import { addressesOf } from './adopt.ts';
 import type { Dependencies } from './dependencies.ts';
 
 export interface ObserveOptions {
@@ -57,11 +60,22 @@ async function findDrift(deps: Dependencies, life: Life, attachments: readonly A
     const { ifname, addresses } = attachment;
     const link = inside?.find((one) => one.ifname === ifname);
     if (inside && !link) drift.set(ifname, 'the container has no such link any more');
+    if (adopts(attachment.request.conflist)) {
+      const moved = link && movedTo(link, addresses);
+      if (moved) drift.set(ifname, `its address is ${moved} now`);
+      continue;
+    }
     const present = new Set(link?.addr_info.map((one) => one.local));
     const lost = link && addresses.filter((address) => !present.has(address));
     if (lost) noteAddresses(deps, attachment, lost);
   }
   return drift;
+}
+
+/** The address that a container gave itself in place of those that Cilium knows it by; one that has none yet keeps what it had. */
+function movedTo(link: IpLink, known: readonly string[]): string | undefined {
+  const present = addressesOf(link).map((address) => address.split('/')[0] ?? '');
+  return present.some((address) => known.includes(address)) ? undefined : present[0];
 }
 
 /** The bridge of ours that a network's containers must be on. */

@@ -6,7 +6,9 @@ import { reserveAll } from './addresses.ts';
 import { prepareNetwork } from './attach.ts';
 import type { Dependencies } from './dependencies.ts';
 import { archiveDestroyed } from './destroyed.ts';
+import { createLostEndpoints, type Lost } from './endpoints.ts';
 import { inspectGarbage, payDebts, removeLeak } from './garbage.ts';
+import type { Identities } from './identity.ts';
 import { writeMarkers } from './markers.ts';
 import type { Operations } from './operations.ts';
 import { settle } from './settle.ts';
@@ -31,9 +33,10 @@ export interface Reconciler {
   readonly problems: ReadonlyMap<string, ReturnType<typeof errorRecord>>;
 }
 
-export function createReconciler(deps: Dependencies, operations: Operations): Reconciler {
+export function createReconciler(deps: Dependencies, operations: Operations, identities: Identities): Reconciler {
   const { store, configuration, host, log, clock, settings } = deps;
   const service: Requester = { door: 'service', user: 'root' };
+  const lostEndpoints = createLostEndpoints(deps);
   const problems = new Map<string, ReturnType<typeof errorRecord>>();
   let last: number | null = null;
   let offset = 0;
@@ -55,7 +58,8 @@ export function createReconciler(deps: Dependencies, operations: Operations): Re
     await prepareNetworks();
     await reserveConfigured();
     await archiveDestroyed(deps, operations);
-    await reconcileContainers();
+    await reconcileContainers(await lostEndpoints());
+    await identities.settle();
     await house({ all: false });
     last = clock();
   }
@@ -77,7 +81,7 @@ export function createReconciler(deps: Dependencies, operations: Operations): Re
       });
   }
 
-  async function reconcileContainers(): Promise<void> {
+  async function reconcileContainers(lost: Lost = new Map()): Promise<void> {
     const vmids = new Set([
       ...configuration.current.containers.keys(),
       ...store.lives.list().map(({ vmid }) => vmid),
@@ -89,12 +93,18 @@ export function createReconciler(deps: Dependencies, operations: Operations): Re
     // a few at a time: thousands of operations that wait would only cost memory
     const left = sorted.entries();
     const worker = async () => {
-      for (const [index, vmid] of left) await reconcileContainer(vmid, (index - offset + sorted.length) % sorted.length < deepLooks, inits);
+      for (const [index, vmid] of left)
+        await reconcileContainer(vmid, (index - offset + sorted.length) % sorted.length < deepLooks, inits, lost.get(vmid));
     };
     await Promise.all(Array.from({ length: settings.parallel }, worker));
   }
 
-  async function reconcileContainer(vmid: number, deep = false, inits?: ReadonlyMap<number, ObservedInit>): Promise<void> {
+  async function reconcileContainer(
+    vmid: number,
+    deep = false,
+    inits?: ReadonlyMap<number, ObservedInit>,
+    renew?: ReadonlyMap<string, string>,
+  ): Promise<void> {
     const timeoutMs = settings.timeouts.operationSeconds * 2000;
     await operations
       .run({ kind: 'reconcile', vmid, requester: service, priority: 0, lazy: true, timeoutMs }, async (context) => {
@@ -104,6 +114,7 @@ export function createReconciler(deps: Dependencies, operations: Operations): Re
           deep,
           leaveStarting: true,
           ...(inits && { inits }),
+          ...(renew && { renew }),
         });
         const parts = [
           ...settled.detached.map((one) => `detached ${one.ifname}`),

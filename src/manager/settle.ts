@@ -2,7 +2,9 @@ import { plan, type Situation, type Step } from '../core/plan.ts';
 import type { Attachment, Life } from '../model/attachment.ts';
 import type { ContainerInterface } from '../model/container.ts';
 import { asPveCniError, failure, type PveCniError } from '../model/errors.ts';
-import { attach } from './attach.ts';
+import { kindOf } from '../networks/networks.ts';
+import { findAdopted } from './adopt.ts';
+import { attach, render, wait } from './attach.ts';
 import type { Dependencies } from './dependencies.ts';
 import { detach } from './detach.ts';
 import { beginLife, endLife, repin } from './lives.ts';
@@ -65,7 +67,8 @@ const executors: { [D in Step['do']]: (execution: Execution, step: Extract<Step,
     // the hook of an ended container's stop may be waiting for this turn, whoever saw the end first
     const stopMs = deps.settings.timeouts.stopSeconds * 1000;
     const timeoutMs = settled.running ? options.detachTimeoutMs : Math.min(options.detachTimeoutMs, stopMs);
-    await detach(deps, attachment, { timeoutMs, netnsHint: options.netnsHint });
+    const wanted = desiredInterfaces(deps, attachment.vmid)?.some(({ name }) => name === attachment.ifname) ?? true;
+    await detach(deps, attachment, { timeoutMs, netnsHint: options.netnsHint, gated: settled.running && wanted });
     settled.detached.push(attachment);
   },
   endLife: ({ deps }, { life }) => endLife(deps, life),
@@ -78,10 +81,30 @@ const executors: { [D in Step['do']]: (execution: Execution, step: Extract<Step,
       settled.attached.push(await attach(deps, lifeOf(deps, vmid), wanted, context.signal));
     } catch (thrown) {
       if (options.allOrNothing) throw thrown;
-      settled.errors.push(asPveCniError(thrown));
+      const error = asPveCniError(thrown);
+      settled.errors.push(error);
+      await keepGated(deps, lifeOf(deps, vmid), wanted, error);
     }
   },
 };
+
+/** A container that runs on although its interface could not be protected must not be open meanwhile: the interface waits behind its
+ *  gate. Only for one that others made; any other interface simply is not there. */
+async function keepGated(deps: Dependencies, life: Life, wanted: ContainerInterface, error: PveCniError): Promise<void> {
+  const network = deps.configuration.current.networks.get(wanted.network);
+  const bridge = network && kindOf(network).adopts?.(network);
+  if (!bridge) return;
+  const adopted = await findAdopted(deps, life, wanted, bridge).catch(() => null);
+  if (!adopted) return;
+  await deps.datapath.gate.close(adopted.hostInterface);
+  const { conflist } = render(deps, life.vmid, wanted, network, []);
+  const { vmid, containerId, bootId, netnsPath } = life;
+  const request = { conflist, containerId, netns: netnsPath, ifname: wanted.name, args: {}, capabilityArgs: {} };
+  const facts = { vmid, ifname: wanted.name, network: network.name, containerId, bootId, request, ...adopted, result: null, addresses: [] };
+  const { absent: _absent, ...intent } = { ...facts, phase: 'adding' as const, error: null, since: deps.clock() };
+  deps.store.attachments.put(intent);
+  wait(deps, intent, error);
+}
 
 /** What is configured; null when nothing may be concluded. A container whose file is gone wants no interface. */
 function desiredInterfaces({ configuration }: Dependencies, vmid: number): Situation['desired'] {

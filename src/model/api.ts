@@ -32,8 +32,8 @@ const errorView = z
   .object({ class: z.string(), code: z.string(), message: z.string(), retryable: z.boolean(), context: z.record(z.string(), z.unknown()) })
   .meta({ id: 'Error' });
 
-/** `attached`: as it should be; `stopped`: configured, container not running; `missing`: running without it. */
-const interfaceStates = ['attached', 'degraded', 'adding', 'removing', 'missing', 'stopped', 'leftover'] as const;
+/** `attached`: as it should be; `waiting`: gated until it has an address and its policy is in force; `stopped`: configured, container not running; `missing`: running without it. */
+const interfaceStates = ['attached', 'degraded', 'waiting', 'adding', 'removing', 'missing', 'stopped', 'leftover'] as const;
 
 export const interfaceView = z
   .object({
@@ -174,7 +174,7 @@ export const statusView = z
 export type StatusView = z.output<typeof statusView>;
 
 /** A thing that should not be there, and why; `gc` removes it, `gc --dry-run` shows it. */
-const leakKinds = ['cache', 'pin', 'bridge', 'nft-rule', 'address', 'marker', 'endpoint', 'route'] as const;
+const leakKinds = ['cache', 'pin', 'bridge', 'nft-rule', 'address', 'marker', 'endpoint', 'route', 'gate'] as const;
 export const leakView = z
   .object({
     kind: z.enum(leakKinds),

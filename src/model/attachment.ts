@@ -4,7 +4,9 @@ import type { ErrorRecord } from './errors.ts';
 /** Phases of an attachment and the moves between them; any other move is a defect. */
 export const attachmentMoves = {
   absent: ['adding'],
-  adding: ['attached', 'removing', 'adding'],
+  adding: ['attached', 'removing', 'adding', 'waiting'],
+  // gated: its policy can only come into force once it has an address, or once the agent is back
+  waiting: ['adding', 'removing', 'waiting'],
   attached: ['degraded', 'removing', 'adding'],
   degraded: ['attached', 'removing', 'adding'],
   removing: ['absent', 'removing', 'adding'],

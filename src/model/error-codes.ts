@@ -235,6 +235,13 @@ export const errorCodes = {
     'The network namespace could not be pinned.',
     'See whether /run/netns is writable and the service has no mount namespace of its own.',
   ),
+  INTERFACE_WAITING: row(
+    'InterfaceError',
+    409,
+    true,
+    'The interface is not protected yet, and only ARP, neighbour discovery and DHCP pass.',
+    'Give it an address, inside the container or by DHCP; or start Cilium’s agent.',
+  ),
   INTERFACE_CONFLICT: row('InterfaceError', 409, false, 'A link of that name exists and is not ours.', 'Rename one of the two.'),
   TOOL_FAILED: row('InterfaceError', 500, true, 'A system tool failed.', 'See the command and its stderr, which are quoted.'),
   TOOL_MISSING: row('InterfaceError', 500, false, 'A system tool is not installed.', 'Install the package that is named.'),

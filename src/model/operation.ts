@@ -1,6 +1,17 @@
 import type { ErrorRecord } from './errors.ts';
 
-export const operationKinds = ['prepare', 'attach', 'verify', 'detach', 'check', 'reconcile', 'gc', 'configure', 'reload'] as const;
+export const operationKinds = [
+  'prepare',
+  'attach',
+  'verify',
+  'detach',
+  'check',
+  'reconcile',
+  'gc',
+  'configure',
+  'reload',
+  'relabel',
+] as const;
 export type OperationKind = (typeof operationKinds)[number];
 
 /** `interrupted`: the service died in the middle; closed by the next start of the service. */

@@ -25,7 +25,7 @@ export const bridge: NetworkKind<BridgeNetwork> = {
       ...ipamOf(network, given),
     };
     const conflist: Conflist = { cniVersion: '1.0.0', name: network.name, plugins: [plugin] };
-    return { conflist, capabilityArgs: given.mac ? { mac: given.mac } : {}, endpointAddresses: null };
+    return { conflist, capabilityArgs: given.mac ? { mac: given.mac } : {}, endpoint: null };
   },
   bridge: (network) => ({
     name: network.bridge.name,

@@ -1,9 +1,10 @@
 import { ciliumPlugin } from '../core/cilium-plugin.ts';
 import type { Conflist, PluginConf } from '../model/cni.ts';
+import type { ContainerInterface } from '../model/container.ts';
 import { failure } from '../model/errors.ts';
 import type { CiliumNetwork } from '../model/network.ts';
 import { bridge } from './bridge.ts';
-import type { Given, NetworkKind } from './kind.ts';
+import type { Given, NetworkKind, Rendered } from './kind.ts';
 
 /** Networks that Cilium's agent carries: its own interfaces, or bridged ones that it is chained onto. */
 export const cilium: NetworkKind<CiliumNetwork> = {
@@ -18,25 +19,27 @@ export const cilium: NetworkKind<CiliumNetwork> = {
     const conflist: Conflist = network.conflist
       ? { ...network.conflist, plugins: network.conflist.plugins.map(withoutKubernetes) }
       : { cniVersion: '1.0.0', name: network.name, plugins: [{ type: ciliumPlugin }] };
-    return { conflist, capabilityArgs: {}, endpointAddresses: network.ipam === 'sticky' ? given.addresses : null };
+    return { conflist, capabilityArgs: {}, endpoint: { addresses: network.ipam === 'sticky' ? given.addresses : null, mac: given.mac } };
   },
   bridge: ({ base }) => base && (bridge.bridge?.(base) ?? null),
+  adopts: ({ mode, on, base }) => (mode === 'chained' && !base ? on : null),
   overlay: ({ name, subnets, nat }) =>
     subnets.length > 0 ? { network: name, subnets: subnets.map(({ cidr }) => cidr), masquerade: nat } : null,
 };
 
-/** The chain of the bridge network, then Cilium on what that made. */
-function chained(network: CiliumNetwork, wanted: Parameters<typeof cilium.render>[1], given: Given): ReturnType<typeof cilium.render> {
+/** The chain of the bridge network, or nothing where others make the interface; then Cilium on what that made. */
+function chained(network: CiliumNetwork, wanted: ContainerInterface, given: Given): Rendered {
+  const { name, base, on } = network;
+  if (!base && wanted.address !== 'auto')
+    throw failure(
+      'UNSUPPORTED',
+      `cannot give ${wanted.name} the fixed address ${wanted.address.join(', ')}: its interface on ${on} is not ours; set its address where it is made (pct set), and "auto" here`,
+      { network: name, ifname: wanted.name, field: 'address' },
+    );
+  const { conflist, capabilityArgs } = base ? bridge.render(base, wanted, given) : { conflist: null, capabilityArgs: {} };
   const plugin: PluginConf = { type: ciliumPlugin, 'chaining-mode': 'generic-veth' };
-  if (network.base) {
-    const { conflist, capabilityArgs } = bridge.render(network.base, wanted, given);
-    return {
-      conflist: { ...conflist, name: network.name, plugins: [...conflist.plugins, plugin] },
-      capabilityArgs,
-      endpointAddresses: null,
-    };
-  }
-  return { conflist: { cniVersion: '1.0.0', name: network.name, plugins: [plugin] }, capabilityArgs: {}, endpointAddresses: null };
+  const plugins = [...(conflist?.plugins ?? []), plugin];
+  return { conflist: { cniVersion: '1.0.0', name, plugins }, capabilityArgs, endpoint: { addresses: null, mac: '' } };
 }
 
 /** `cilium-ipam` means the agent's own addresses, and is no plugin that anybody could run; there is no Kubernetes to ask. */

@@ -1,3 +1,4 @@
+import { usesCilium } from '../core/cilium-plugin.ts';
 import { failure } from '../model/errors.ts';
 import type { CniNetwork } from '../model/network.ts';
 import type { NetworkKind } from './kind.ts';
@@ -17,6 +18,6 @@ export const cni: NetworkKind<CniNetwork> = {
     const capabilityArgs: Record<string, unknown> = {};
     if (wanted.address !== 'auto') capabilityArgs.ips = [...wanted.address];
     if (given.mac && declared.has('mac')) capabilityArgs.mac = given.mac;
-    return { conflist, capabilityArgs, endpointAddresses: null };
+    return { conflist, capabilityArgs, endpoint: usesCilium(conflist) ? { addresses: null, mac: '' } : null };
   },
 };

@@ -1,9 +1,21 @@
+import { parseCidr } from '../core/ip.ts';
+
 /** What of a container's configuration file makes its identity. The files are untrusted: a line that is none is left out. */
 
 export interface ConfigFacts {
   /** null: none, or none that a host can have */
   name: string | null;
   tags: string[];
+  /** interfaces that Proxmox makes */
+  nics: Nic[];
+}
+
+export interface Nic {
+  /** inside the container */
+  ifname: string;
+  bridge: string;
+  /** static ones, with prefix length */
+  addresses: string[];
 }
 
 /** more than the panel of Proxmox shows, and fewer than a label set may hold */
@@ -21,7 +33,8 @@ export function parseProxmoxConfig(text: string): ConfigFacts {
     const at = line.indexOf(':');
     if (at > 0 && !line.startsWith('#')) values.set(line.slice(0, at), line.slice(at + 1).trim());
   }
-  return { name: nameOf(values.get('hostname')), tags: tagsOf(values.get('tags') ?? '') };
+  const nics = [...values].filter(([key]) => /^net\d{1,2}$/.test(key)).map(([, text]) => nicOf(text));
+  return { name: nameOf(values.get('hostname')), tags: tagsOf(values.get('tags') ?? ''), nics };
 }
 
 /** `LXCPATH/VMID/config` of plain LXC, without what it includes. Tags are Proxmox's alone. */
@@ -31,11 +44,18 @@ export function parseLxcConfig(text: string): ConfigFacts {
     const at = line.indexOf('=');
     if (at > 0 && line.slice(0, at).trim() === 'lxc.uts.name') name = nameOf(line.slice(at + 1).trim());
   }
-  return { name, tags: [] };
+  return { name, tags: [], nics: [] };
 }
 
 export function linesOf(text: string): string[] {
   return text.split(/\r?\n/);
+}
+
+/** `name=eth0,bridge=vmbr0,hwaddr=…,ip=10.0.0.5/24,gw=…` (pve-container, LXC/Config.pm, `$netconf_desc`) */
+function nicOf(text: string): Nic {
+  const fields = new Map(text.split(',').map((field) => [field.slice(0, field.indexOf('=')), field.slice(field.indexOf('=') + 1)]));
+  const addresses = ['ip', 'ip6'].map((key) => fields.get(key) ?? '').filter((value) => parseCidr(value) !== null);
+  return { ifname: fields.get('name') ?? '', bridge: fields.get('bridge') ?? '', addresses };
 }
 
 function nameOf(text: string | undefined): string | null {

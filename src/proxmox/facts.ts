@@ -1,6 +1,6 @@
 import { lstat, readdir, stat } from 'node:fs/promises';
 import { failure } from '../model/errors.ts';
-import { type ConfigFacts, parseLxcConfig, parseProxmoxConfig } from './container-config.ts';
+import { type ConfigFacts, type Nic, parseLxcConfig, parseProxmoxConfig } from './container-config.ts';
 import { parsePools } from './pools.ts';
 
 /** What of a container's identity Proxmox says, or LXC where there is no Proxmox. */
@@ -15,6 +15,8 @@ export interface ProxmoxFacts {
   /** While the cluster filesystem is not there, what it said last.
    *  @throws ProxmoxError PROXMOX_UNAVAILABLE when it is not there and never was since the service began */
   of(vmid: number): Promise<ContainerFacts>;
+  /** Interfaces that Proxmox makes for the container; none without Proxmox. */
+  nics(vmid: number): Promise<Nic[]>;
   /** Another text whenever the facts of a container may have changed, and seldom otherwise. Cheap: for asking every second. */
   version(): Promise<string>;
 }
@@ -74,6 +76,9 @@ export function createProxmoxFacts({ pveDir, lxcPath, readText }: ProxmoxFactsOp
         `cannot say name, tags and pool of container ${vmid}: the cluster filesystem is not mounted at ${pveDir}; start pve-cluster`,
         { vmid, path: pveDir },
       );
+    },
+    async nics(vmid) {
+      return (await configOf(vmid))?.nics ?? [];
     },
     async version() {
       looks += 1;

@@ -11,6 +11,7 @@ const setOf = <T>(one: fc.Arbitrary<T>) => fc.uniqueArray(one).map((list) => new
 const attachmentKeys = fc.tuple(ids, ifnames).map(([id, ifname]) => `${id}/${ifname}`);
 const pins = fc.constantFrom('/run/netns/ct101', '/run/netns/ct102', '/run/pve-cni/netns/aa');
 
+const gates = fc.constantFrom('veth101i0', '02:00:00:00:00:01');
 const overlays = fc.constantFrom('10.240.0.0/16', 'fd00:240::/64');
 
 const findings: fc.Arbitrary<Findings> = fc.record({
@@ -36,6 +37,7 @@ const findings: fc.Arbitrary<Findings> = fc.record({
     pins: setOf(pins),
     vmids: setOf(vmids),
     addresses: setOf(fc.tuple(vmids, ifnames, addresses).map(([vmid, ifname, address]) => interfaceKey(vmid, ifname, address))),
+    gated: setOf(gates),
   }),
   found: fc.record({
     cache: fc.array(
@@ -62,6 +64,7 @@ const findings: fc.Arbitrary<Findings> = fc.record({
     markers: fc.array(vmids),
     endpoints: fc.array(fc.record({ attachmentId: attachmentKeys.map((key) => key.replace('/', ':')), vmid: vmids })),
     overlays: fc.array(overlays),
+    gates: fc.array(gates),
   }),
 });
 
@@ -77,6 +80,7 @@ describe('leaks', () => {
       const { recorded } = all;
       for (const { kind, what, network, vmid } of leaks) {
         if (kind === 'endpoint') assert.ok(!recorded.attachments.has(what.replace(':', '/')));
+        if (kind === 'gate') assert.ok(!recorded.gated.has(what));
         if (kind === 'pin') assert.ok(!recorded.pins.has(what));
         if (kind === 'bridge' || kind === 'nft-rule') assert.ok(!recorded.networks.has(network ?? ''));
         if (kind === 'address') {
@@ -104,10 +108,10 @@ describe('leaks', () => {
     });
   });
 
-  it('are nothing but caches, pins and endpoints that nobody recorded while the configuration is not available', () => {
+  it('are nothing but caches, pins, endpoints and gates that nobody recorded while the configuration is not available', () => {
     property((all) => {
       const leaks = findLeaks({ ...all, configurationAvailable: false });
-      const certain = ({ kind }: { kind: string }) => ['cache', 'pin', 'endpoint'].includes(kind);
+      const certain = ({ kind }: { kind: string }) => ['cache', 'pin', 'endpoint', 'gate'].includes(kind);
       assert.ok(leaks.every(certain));
       const known = findLeaks({ ...all, configurationAvailable: true }).filter(certain);
       assert.deepEqual(leaks, known);
@@ -128,6 +132,7 @@ describe('leaks', () => {
         markers: found.markers.filter((vmid) => !gone('marker', `managed/${vmid}`)),
         endpoints: found.endpoints.filter(({ attachmentId }) => !gone('endpoint', attachmentId)),
         overlays: found.overlays.filter((cidr) => !gone('route', cidr)),
+        gates: found.gates.filter((gate) => !gone('gate', gate)),
       };
       assert.deepEqual(findLeaks({ ...all, found: left }), []);
     });
@@ -142,9 +147,9 @@ describe('leaks', () => {
       bridges: new Set(),
       overlays: new Set(),
     },
-    recorded: { attachments: new Set(), networks: new Set(), pins: new Set(), vmids: new Set(), addresses: new Set() },
+    recorded: { attachments: new Set(), networks: new Set(), pins: new Set(), vmids: new Set(), addresses: new Set(), gated: new Set() },
     found: {
-      ...{ cache: [], pins: [], bridges: [], natRules: [], markers: [], endpoints: [], overlays: [] },
+      ...{ cache: [], pins: [], bridges: [], natRules: [], markers: [], endpoints: [], overlays: [], gates: [] },
       addresses: [{ network: 'web', address: 'fd00:20::9', vmid: 101, ifname: 'eth0', state }],
     },
   });

@@ -67,11 +67,11 @@ describe('networks', () => {
   };
 
   it('gives Cilium our addresses where they are sticky, and none where the agent chooses', () => {
-    const { conflist, endpointAddresses } = kindOf(cilium).render(cilium, wanted, { ...given, addresses: ['10.240.0.5'] });
+    const { conflist, endpoint } = kindOf(cilium).render(cilium, wanted, { ...given, addresses: ['10.240.0.5'] });
     assert.deepEqual(conflist.plugins, [{ type: 'cilium-cni' }]);
-    assert.deepEqual(endpointAddresses, ['10.240.0.5']);
+    assert.deepEqual(endpoint, { addresses: ['10.240.0.5'], mac: given.mac });
     const agents: Network = { ...cilium, ipam: 'agent', subnets: [] };
-    assert.equal(kindOf(agents).render(agents, wanted, given).endpointAddresses, null);
+    assert.equal(kindOf(agents).render(agents, wanted, given).endpoint?.addresses, null);
     assert.throws(() => kindOf(agents).render(agents, { ...wanted, address: ['10.1.1.5'] }, given), {
       code: 'UNSUPPORTED',
       message: /agent/,

@@ -123,7 +123,7 @@ describe('what Proxmox says of a container', () => {
 describe('a container’s configuration file', () => {
   it('counts as far as its first section: not what a snapshot or a pending change says', () => {
     const text = 'hostname: now\ntags: web\n\n[pve:pending]\ntags: pending\n\n[before]\nhostname: then\ntags: db\nsnaptime: 1\n';
-    assert.deepEqual(parseProxmoxConfig(text), { name: 'now', tags: ['web'] });
+    assert.deepEqual(parseProxmoxConfig(text), { name: 'now', tags: ['web'], nics: [] });
   });
 
   it('has tags between semicolons, commas and spaces, each once, in lower case', () => {

@@ -1,0 +1,94 @@
+import type { IpLink } from '../host/ip.ts';
+import type { Life } from '../model/attachment.ts';
+import type { CniResult } from '../model/cni.ts';
+import type { ContainerInterface } from '../model/container.ts';
+import { failure } from '../model/errors.ts';
+import type { Dependencies } from './dependencies.ts';
+
+/** An interface that Proxmox or LXC made on a bridge of the node, and that a chain is run over. It stays theirs. */
+export interface Adopted {
+  hostInterface: string;
+  mac: string;
+  /** with prefix length: on the link, or those that the container will give it itself; none: not known yet */
+  addresses: string[];
+  /** of those, the ones that are not on the link */
+  absent: string[];
+}
+
+/** Finds it. @throws InterfaceError when it is not there, on another bridge, or not the container's first */
+export async function findAdopted(deps: Dependencies, life: Life, wanted: ContainerInterface, bridge: string): Promise<Adopted> {
+  const { host, proxmox } = deps;
+  const { vmid } = life;
+  const context = { vmid, ifname: wanted.name, network: wanted.network };
+  const links = await host.ip.addresses(life.netnsPath);
+  const link = links.find(({ ifname }) => ifname === wanted.name);
+  const hostInterface = link?.link_index === undefined ? null : await host.linkByIndex(link.link_index);
+  if (!link || !hostInterface)
+    throw failure(
+      'INTERFACE_UNKNOWN',
+      `cannot protect ${wanted.name} of container ${vmid}: it has no such interface on a bridge of the node; make it first (pct set ${vmid} -net0 name=${wanted.name},bridge=${bridge},…)`,
+      context,
+    );
+  const master = await host.masterOf(hostInterface);
+  // a NIC with Proxmox's firewall sits on a bridge of its own, which leads to the one that it is configured for
+  if (master !== bridge && !/^fwbr\d+i\d+$/.test(master ?? ''))
+    throw failure(
+      'INTERFACE_CONFLICT',
+      `cannot protect ${wanted.name} of container ${vmid}: it is on ${master ?? 'no bridge'}, not on ${bridge}`,
+      {
+        ...context,
+        master,
+      },
+    );
+  const first = links.find(({ link_netnsid }) => link_netnsid !== undefined);
+  if (first?.ifname !== wanted.name)
+    throw failure(
+      'UNSUPPORTED',
+      `cannot protect ${wanted.name} of container ${vmid}: Cilium takes the first interface of a container, which is ${first?.ifname}; protect that one`,
+      context,
+    );
+  const present = addressesOf(link);
+  const known = present.length > 0 ? present : (await proxmox.nics(vmid)).find(({ ifname }) => ifname === wanted.name)?.addresses;
+  const addresses = known ?? [];
+  return { hostInterface, mac: link.address ?? '', addresses, absent: addresses.filter((address) => !present.includes(address)) };
+}
+
+/** Global addresses of a link, with prefix length. */
+export function addressesOf({ addr_info }: IpLink): string[] {
+  return addr_info.flatMap(({ local, prefixlen, scope }) => (local && scope === 'global' ? [`${local}/${prefixlen}`] : []));
+}
+
+/** What a plugin would have answered that had made the interface. */
+export function previousResult({ hostInterface, mac, addresses }: Adopted, ifname: string, netns: string): CniResult {
+  return {
+    cniVersion: '1.0.0',
+    interfaces: [{ name: hostInterface }, { name: ifname, mac, sandbox: netns }],
+    ips: addresses.map((address) => ({ address, interface: 1 })),
+    routes: [],
+    dns: {},
+  };
+}
+
+/** Runs work while the link has the addresses that the container is going to give it: Cilium reads them from there. Afterwards the link
+ *  is as it was, so that the container's own set-up finds nothing in its way. */
+export async function withAddresses<T>(
+  { host }: Dependencies,
+  { absent }: Adopted,
+  ifname: string,
+  netns: string,
+  work: () => Promise<T>,
+): Promise<T> {
+  if (absent.length === 0) return work();
+  await host.ip.batch(
+    absent.map((address) => `address add ${address} dev ${ifname}${address.includes(':') ? ' nodad' : ''}`),
+    netns,
+  );
+  try {
+    return await work();
+  } finally {
+    await host.ip.batch(
+      absent.map((address) => `address del ${address} dev ${ifname}`),
+      netns,
+    );
+  }
+}
