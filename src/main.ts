@@ -5,6 +5,7 @@ import { createCniRuntime } from './cni/create-runtime.ts';
 import { createConfiguration } from './config/create.ts';
 import { loadNodeConfig } from './config/node-config.ts';
 import { ciliumPaths } from './core/cilium-agent.ts';
+import { dnsIssues } from './core/policy-issues.ts';
 import { createDatapath } from './datapath/datapath.ts';
 import { createHost } from './host/host.ts';
 import { createLauncher } from './host/launcher.ts';
@@ -56,10 +57,12 @@ async function main(argv: readonly string[]): Promise<void> {
   const store = openStore({ file: `${settings.stateDir}/state.db` });
   const launcher = createLauncher(launcherFile);
   const host = createHost({ trace, runDir: settings.runDir, lxcPath: settings.lxcPath, execute: launcher.execute });
+  const dnsProxy = settings.cilium.dnsPolicies;
   const configuration = createConfiguration({
     root: settings.root,
     store: store.configuration,
     transaction: store.transaction,
+    policyIssues: ({ object }) => (dnsProxy ? [] : dnsIssues(object)),
     log: (message, facts) => log.warn(facts, message),
   });
   const reservations = createReservations({ root: settings.root, store, clock: now, writable: () => configuration.current.writable, node });

@@ -1,11 +1,13 @@
 import type { ContainerConfig } from '../model/container.ts';
 import type { PveCniError } from '../model/errors.ts';
 import type { Network } from '../model/network.ts';
+import type { Policy } from '../model/policy.ts';
 import { type Settings, settingsFile } from '../model/settings.ts';
 import type { ConfigProblem, ConfigSnapshot } from './configuration.ts';
 import { containerIssues, type FixedAddresses, parseContainerFile } from './containers.ts';
 import { type FileKind, kindOfFile, stem } from './files.ts';
 import { conflict, filesNamedBy, parseCniNetwork, parseNetwork, withBase } from './networks.ts';
+import { parsePolicy, policyConflict } from './policies.ts';
 import { type Issue, refusal, validate } from './validate.ts';
 import { parseYaml } from './yaml.ts';
 
@@ -13,6 +15,7 @@ import { parseYaml } from './yaml.ts';
 export type ConfigObject =
   | { kind: 'network'; value: Network }
   | { kind: 'container'; value: ContainerConfig }
+  | { kind: 'policy'; value: Policy }
   | { kind: 'settings'; value: Settings };
 
 /** A text and what it says. */
@@ -31,6 +34,7 @@ const parsers: Record<FileKind, (text: string, file: string) => ConfigObject> = 
   network: (text, file) => ({ kind: 'network', value: parseNetwork(text, file) }),
   cniNetwork: (text, file) => ({ kind: 'network', value: parseCniNetwork(text, file) }),
   container: (text, file) => ({ kind: 'container', value: parseContainerFile(text, file) }),
+  policy: (text, file) => ({ kind: 'policy', value: parsePolicy(text, file) }),
   // a file of comments only is all defaults
   settings: (text, file) => ({ kind: 'settings', value: validate(settingsFile, parseYaml(text, file) ?? {}, file) }),
 };
@@ -40,24 +44,33 @@ export function parseFile(file: string, text: string): Version {
   return { text, object: parsers[kindOfFile(file)](text, file) };
 }
 
-type Content = Pick<ConfigSnapshot, 'networks' | 'containers' | 'settings' | 'problems'>;
+type Content = Pick<ConfigSnapshot, 'networks' | 'containers' | 'policies' | 'settings' | 'problems'>;
 
-/** All files together: what serves (file → version) and what that makes. Of networks that exclude each other, and of
- *  containers that fix one address, the one that served already serves on; among new ones the first in the order of
- *  files. `missing` are files outside the root that are not there. */
+/** What is known of the node that the files are served on. */
+export interface Surroundings {
+  /** files outside the root that are not there */
+  missing: ReadonlySet<string>;
+  /** what of a policy this node would not enforce */
+  policyIssues: (policy: Policy) => Issue[];
+}
+
+/** All files together: what serves (file → version) and what that makes. Of networks or policies that exclude each other, and of
+ *  containers that fix one address, the one that served already serves on; among new ones the first in the order of files. */
 export function compose(
   files: ReadonlyMap<string, Known>,
-  missing: ReadonlySet<string>,
+  { missing, policyIssues }: Surroundings,
 ): { content: Content; served: Map<string, Version> } {
   const served = new Map<string, Version>();
   const problems: ConfigProblem[] = [];
   const networks = new Map<string, Network>();
+  const policies = new Map<string, Policy>();
+  const taken: Taken = { networks, policies, policyIssues };
   const containers: { file: string; known: Known; version: Version }[] = [];
   const refused = new Map<string, string>();
   let settings = settingsFile.parse({});
 
   for (const [file, known] of [...files].sort(byService)) {
-    const { version, error } = choose(file, known, networks);
+    const { version, error } = choose(file, known, taken);
     if (error) problems.push({ file, error, lastGoodServes: version !== null });
     if (!version) {
       if (file.startsWith('networks/')) refused.set(stem(file), file);
@@ -67,6 +80,7 @@ export function compose(
     if (object.kind === 'container') containers.push({ file, known, version });
     else served.set(file, version);
     if (object.kind === 'network') networks.set(object.value.name, withWarnings(object.value, missing));
+    if (object.kind === 'policy') policies.set(object.value.name, object.value);
     if (object.kind === 'settings') settings = object.value;
   }
 
@@ -81,7 +95,7 @@ export function compose(
     if (chosen.object.kind === 'container') configured.push(chosen.object.value);
   }
   configured.sort((one, other) => one.vmid - other.vmid);
-  return { content: { networks, containers: new Map(configured.map((one) => [one.vmid, one])), settings, problems }, served };
+  return { content: { networks, policies, containers: new Map(configured.map((one) => [one.vmid, one])), settings, problems }, served };
 }
 
 /** Files that say what served last come first: a new file never takes from one that serves. */
@@ -90,21 +104,27 @@ function byService([one, known]: [string, Known], [other, knownOther]: [string, 
   return rank(known) - rank(knownOther) || (one < other ? -1 : 1);
 }
 
-/** What a file says now if it can be, else what it said last. */
-function choose(
-  file: string,
-  { now, good }: Known,
-  networks: ReadonlyMap<string, Network>,
-): { version: Version | null; error: PveCniError | null } {
-  if ('object' in now) {
-    const error = conflictWith(now, networks, file);
-    if (!error) return { version: now, error: null };
-    return { version: good && good.text !== now.text && !conflictWith(good, networks, file) ? good : null, error };
-  }
-  return { version: good && !conflictWith(good, networks, file) ? good : null, error: now };
+/** What serves already, which later files must go with. */
+interface Taken extends Pick<Surroundings, 'policyIssues'> {
+  networks: ReadonlyMap<string, Network>;
+  policies: ReadonlyMap<string, Policy>;
 }
 
-function conflictWith({ object }: Version, networks: ReadonlyMap<string, Network>, file: string): PveCniError | null {
+/** What a file says now if it can be, else what it said last. */
+function choose(file: string, { now, good }: Known, taken: Taken): { version: Version | null; error: PveCniError | null } {
+  if ('object' in now) {
+    const error = conflictWith(now, taken, file);
+    if (!error) return { version: now, error: null };
+    return { version: good && good.text !== now.text && !conflictWith(good, taken, file) ? good : null, error };
+  }
+  return { version: good && !conflictWith(good, taken, file) ? good : null, error: now };
+}
+
+function conflictWith({ object }: Version, { networks, policies, policyIssues }: Taken, file: string): PveCniError | null {
+  if (object.kind === 'policy') {
+    const issues = policyConflict(object.value, policies, policyIssues);
+    return issues && refusal(file, issues, { policy: object.value.name });
+  }
   if (object.kind !== 'network') return null;
   for (const earlier of networks.values()) {
     const issue = conflict(object.value, earlier);

@@ -1,6 +1,7 @@
 import type { ContainerConfig, ContainerFile } from '../model/container.ts';
 import type { PveCniError } from '../model/errors.ts';
 import type { Network } from '../model/network.ts';
+import type { Policy } from '../model/policy.ts';
 import type { Settings } from '../model/settings.ts';
 
 /** An object whose file is wrong now. */
@@ -16,6 +17,8 @@ export interface ConfigProblem {
 export interface ConfigSnapshot {
   networks: ReadonlyMap<string, Network>;
   containers: ReadonlyMap<number, ContainerConfig>;
+  /** by name */
+  policies: ReadonlyMap<string, Policy>;
   settings: Settings;
   problems: readonly ConfigProblem[];
   /** false: the root is not there (or not quorate); what is served is the last that was good, and nothing may be
@@ -27,7 +30,8 @@ export interface ConfigSnapshot {
 
 export interface Configuration {
   readonly current: ConfigSnapshot;
-  /** Looks at the files again, all of them or (cheap, for hooks) the networks and one container. */
+  /** Looks at the files again, all of them or (cheap, for hooks) the networks, the policies and one
+   *  container. */
   refresh(vmid?: number): Promise<ConfigSnapshot>;
   /** Called after every change of the snapshot, with what changed. */
   onChange(listener: (change: { snapshot: ConfigSnapshot; files: string[] }) => void): void;
@@ -39,6 +43,14 @@ export interface Configuration {
   /** Writes containers/VMID.yaml atomically and durably (temporary dot file, rename; never chmod: pmxcfs refuses it),
    *  or moves it to archive/ when `config` is null. @throws ConfigurationError CONFIG_UNAVAILABLE */
   writeContainer(vmid: number, config: ContainerFile | null): Promise<void>;
+  /** Parses and validates a policy as if it were written, against the present ones. @throws ConfigurationError naming file and field */
+  parsePolicy(text: string): Policy;
+  /** Text of a file as it is on disk; null when there is none. */
+  readPolicy(file: string): Promise<string | null>;
+  /** Writes a policy's text, as it is, in the file that it has or in policies/NAME.yaml. Gives the file. @throws ConfigurationError */
+  writePolicy(text: string): Promise<string>;
+  /** Moves a policy's file to archive/. */
+  removePolicy(file: string): Promise<void>;
   /** Begins and ends watching (fs.watch as a hint, polling as the truth). */
   start(): void;
   stop(): Promise<void>;

@@ -2,14 +2,16 @@ import { access } from 'node:fs/promises';
 import { Mutex } from 'async-mutex';
 import type { ContainerConfig, ContainerFile } from '../model/container.ts';
 import { failure } from '../model/errors.ts';
-import { compose, parseFile } from './compose.ts';
+import type { Policy } from '../model/policy.ts';
+import { compose, parseFile, type Surroundings } from './compose.ts';
 import type { ConfigProblem, ConfigSnapshot, Configuration } from './configuration.ts';
 import { containerIssues, type FixedAddresses, renderContainerFile } from './containers.ts';
 import { createDeadline } from './deadline.ts';
-import { containerPath, kindOfFile } from './files.ts';
+import { containerPath, kindOfFile, stem } from './files.ts';
 import { createLastGood, type LastGoodStore } from './last-good.ts';
 import { fromLastGood, type Memory, merge } from './memory.ts';
 import { filesNamedBy } from './networks.ts';
+import { parsePolicy, policyConflict, policyPath } from './policies.ts';
 import { readRegularFile, type Stamp } from './read.ts';
 import { type RootState, stateOfRoot, unreadable } from './root.ts';
 import { scan } from './scan.ts';
@@ -28,12 +30,14 @@ export interface ConfigurationOptions {
   /** makes many changes of the store one; each is by itself when absent */
   transaction?: <Result>(work: () => Result) => Result;
   pollMs?: number;
+  /** what of a policy this node would not enforce; nothing when absent */
+  policyIssues?: Surroundings['policyIssues'];
   log?: (message: string, facts: object) => void;
 }
 
 /** The configuration below a root. Does nothing until it is asked; `current` is what served last until the first refresh. */
 export function createConfiguration(options: ConfigurationOptions): Configuration {
-  const { root, store, transaction = (work) => work(), pollMs = 2000, log = () => {} } = options;
+  const { root, store, transaction = (work) => work(), pollMs = 2000, policyIssues = () => [], log = () => {} } = options;
   const turns = new Mutex();
   const limited = createDeadline(lookLimitMs);
   const lastGood = createLastGood({ store, transaction, log });
@@ -49,7 +53,7 @@ export function createConfiguration(options: ConfigurationOptions): Configuratio
   }
 
   function current(): ConfigSnapshot {
-    snapshot ??= { ...compose(remembered(), missing).content, available: false, writable: false };
+    snapshot ??= { ...compose(remembered(), { missing, policyIssues }).content, available: false, writable: false };
     return snapshot;
   }
 
@@ -85,8 +89,11 @@ export function createConfiguration(options: ConfigurationOptions): Configuratio
   }
 
   /** What the files make together, and from now on the last good version of each that serves. */
-  function serve(files: Memory, absent: ReadonlySet<string>): Pick<ConfigSnapshot, 'networks' | 'containers' | 'settings' | 'problems'> {
-    const { content, served } = compose(files, absent);
+  function serve(
+    files: Memory,
+    absent: ReadonlySet<string>,
+  ): Pick<ConfigSnapshot, 'networks' | 'containers' | 'policies' | 'settings' | 'problems'> {
+    const { content, served } = compose(files, { missing: absent, policyIssues });
     for (const [file, version] of served) {
       const known = files.get(file);
       if (known) known.good = version;
@@ -116,21 +123,49 @@ export function createConfiguration(options: ConfigurationOptions): Configuratio
   }
 
   async function write(vmid: number, config: ContainerFile | null): Promise<void> {
-    const file = containerPath(vmid);
+    await writeText(containerPath(vmid), config && renderContainerFile(vmid, config), { vmid });
+    await look(vmid);
+  }
+
+  /** The file with this text; null moves it to archive/. */
+  async function writeText(file: string, text: string | null, facts: { vmid?: number } = {}): Promise<void> {
     kindOfFile(file);
-    const text = config && renderContainerFile(vmid, config);
     const refuse = (why: string, cause?: unknown) =>
-      failure('CONFIG_UNAVAILABLE', `cannot write ${file} below ${root}: ${why}`, { vmid, path: file }, cause);
+      failure('CONFIG_UNAVAILABLE', `cannot write ${file} below ${root}: ${why}`, { ...facts, path: file }, cause);
     const { state } = await attempt(async () => ({ state: await stateOfRoot(root), found: null }));
     if (!state.writable) throw refuse(state.reason ?? 'it is read-only; restore quorum, or let root write there');
     try {
       await limited(`write ${file}`, () =>
-        text === null ? archiveFile(root, file, `${vmid}-${new Date().toISOString()}.yaml`) : replaceFile(root, file, text),
+        text === null ? archiveFile(root, file, `${stem(file)}-${new Date().toISOString()}.yaml`) : replaceFile(root, file, text),
       );
     } catch (error) {
       throw refuse(error instanceof Error ? error.message : String(error), error);
     }
-    await look(vmid);
+  }
+
+  async function readText(file: string, facts: { vmid?: number } = {}): Promise<string | null> {
+    kindOfFile(file);
+    const refuse = (why: string) => failure('CONFIG_UNAVAILABLE', `cannot read ${file}: ${why}`, { ...facts, path: file });
+    const { state } = await attempt(async () => ({ state: await stateOfRoot(root), found: null }));
+    if (!state.readable) throw refuse(state.reason ?? 'the root is not available');
+    return (await limited(`read ${file}`, () => readRegularFile(`${root}/${file}`, file)))?.text ?? null;
+  }
+
+  /** As if it were written: beside the policies of other files. */
+  function policyFrom(text: string): Policy {
+    const draft = parsePolicy(text, 'policy');
+    const file = current().policies.get(draft.name)?.file ?? policyPath(draft.name);
+    const others = new Map([...current().policies].filter(([, one]) => one.file !== file || one.name !== draft.name));
+    const inTheWay = [...others.values()].find((one) => one.file === file);
+    if (inTheWay)
+      throw failure('CONFIG_DUPLICATE', `cannot write ${file}: it holds the policy ${inTheWay.name}; rename that file or this policy`, {
+        path: file,
+        policy: draft.name,
+      });
+    const policy = { ...draft, file };
+    const issues = policyConflict(policy, others, policyIssues);
+    if (issues) throw refusal(file, issues, { policy: policy.name });
+    return policy;
   }
 
   return {
@@ -140,15 +175,23 @@ export function createConfiguration(options: ConfigurationOptions): Configuratio
     refresh: (vmid) => turns.runExclusive(() => look(vmid)),
     onChange: (listener) => void listeners.push(listener),
     parseContainer: (vmid, text) => parseContainer(current(), vmid, text),
-    async readContainer(vmid) {
-      const file = containerPath(vmid);
-      kindOfFile(file);
-      const refuse = (why: string) => failure('CONFIG_UNAVAILABLE', `cannot read ${file}: ${why}`, { vmid, path: file });
-      const { state } = await attempt(async () => ({ state: await stateOfRoot(root), found: null }));
-      if (!state.readable) throw refuse(state.reason ?? 'the root is not available');
-      return (await limited(`read ${file}`, () => readRegularFile(`${root}/${file}`, file)))?.text ?? null;
-    },
+    readContainer: (vmid) => readText(containerPath(vmid), { vmid }),
     writeContainer: (vmid, config) => turns.runExclusive(() => write(vmid, config)),
+    parsePolicy: policyFrom,
+    readPolicy: (file) => readText(file),
+    writePolicy: (text) =>
+      turns.runExclusive(async () => {
+        await look();
+        const { file } = policyFrom(text);
+        await writeText(file, text);
+        await look();
+        return file;
+      }),
+    removePolicy: (file) =>
+      turns.runExclusive(async () => {
+        await writeText(file, null);
+        await look();
+      }),
     start() {
       watching ??= watchRoot({ root, pollMs, look: () => turns.runExclusive(() => look()), log });
     },

@@ -3,7 +3,7 @@ import { namePatterns } from '../model/name-patterns.ts';
 import { nearest } from './nearest.ts';
 
 /** What a file below the root is, by its path alone. */
-export type FileKind = 'settings' | 'network' | 'cniNetwork' | 'container';
+export type FileKind = 'settings' | 'network' | 'cniNetwork' | 'container' | 'policy';
 
 /** Folders that are looked into. */
 export const folders = ['networks', 'containers', 'policies', 'services', 'tests'] as const;
@@ -15,6 +15,7 @@ const rootNames = [...folders, settingsFileName, 'archive', 'addresses'];
 const endings: Record<string, Record<string, FileKind>> = {
   networks: { yaml: 'network', conflist: 'cniNetwork', conf: 'cniNetwork' },
   containers: { yaml: 'container' },
+  policies: { yaml: 'policy' },
 };
 
 /** Dot files (temporary ones, and what a cluster filesystem hides) and what editors leave: never looked at. */

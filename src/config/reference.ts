@@ -3,11 +3,12 @@ import { cniVersions } from '../model/cni.ts';
 import { containerFile } from '../model/container.ts';
 import { notBuilt } from '../model/fields.ts';
 import { bridgeNetworkFile, ciliumNetworkFile } from '../model/network.ts';
+import { ciliumPolicyFile } from '../model/policy.ts';
 import { nodeFile, settingsFile } from '../model/settings.ts';
 import { fileLimitBytes } from './limits.ts';
 
 /** Kinds of files, in the order people meet them. */
-const kinds: { title: string; text: string; schema: z.ZodType; example: string }[] = [
+const kinds: { title: string; text: string; schema: z.ZodType; example: string; leaveOut?: string }[] = [
   {
     title: 'networks/NAME.yaml',
     text: 'A Linux bridge of ours that containers join. The name of the network is the name of the file.',
@@ -29,6 +30,15 @@ const kinds: { title: string; text: string; schema: z.ZodType; example: string }
       'interfaces:\n  - { name: eth0, network: web, defaultRoute: true }\n  - { name: eth1, network: lab, address: [10.30.0.50] }\nlabels: { app: web, tier: front }\nonFailure: refuse',
   },
   {
+    title: 'policies/NAME.yaml',
+    text: 'Who may reach whom: a `CiliumNetworkPolicy` (below), a `CiliumClusterwideNetworkPolicy` (the same without a namespace) or a\n`NetworkPolicy` of Kubernetes. See docs/policies.md. A field that Cilium knows and that would not be enforced is refused with the reason.',
+    schema: ciliumPolicyFile,
+    // each as `spec`
+    leaveOut: 'specs[].',
+    example:
+      'apiVersion: cilium.io/v2\nkind: CiliumNetworkPolicy\nmetadata: { name: default-deny }\nspec:\n  endpointSelector: { matchLabels: { type: container } }\n  ingress:\n    - fromEndpoints: [{ matchLabels: { type: container } }]',
+  },
+  {
     title: 'settings.yaml',
     text: 'Settings of the whole cluster. The file may be absent.',
     schema: settingsFile,
@@ -44,8 +54,13 @@ const kinds: { title: string; text: string; schema: z.ZodType; example: string }
 
 /** docs/configuration.md: every key that may be written, from the schemas that check it. */
 export function renderConfigurationReference(): string {
-  const sections = kinds.map(({ title, text, schema, example }) =>
-    [`## ${title}`, text, `\`\`\`yaml\n${example}\n\`\`\``, table(rowsOf(schema))].join('\n\n'),
+  const sections = kinds.map(({ title, text, schema, example, leaveOut }) =>
+    [
+      `## ${title}`,
+      text,
+      `\`\`\`yaml\n${example}\n\`\`\``,
+      table(rowsOf(schema).filter(({ key }) => !leaveOut || !key.replaceAll('*', '').startsWith(leaveOut))),
+    ].join('\n\n'),
   );
   return `${[introduction, ...sections.slice(0, 2), cniFiles, ...sections.slice(2)].join('\n\n')}\n`;
 }

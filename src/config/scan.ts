@@ -17,20 +17,25 @@ export interface Scan {
 /** how many files are looked at at once: the thread pool of Node has four threads */
 const parallel = 16;
 
-/** Looks at all files, or at the networks and one container. What has the stamp it had before is not read again, except
+/** Looks at all files, or at the networks, the policies and one container. What has the stamp it had before is not read again, except
  *  that one container's file: a stamp may lag behind on other nodes, what is read never does.
  *  @throws the system's error when folders or files cannot be read */
 export async function scan(root: string, stampBefore: (file: string) => Stamp, vmid?: number): Promise<Scan> {
   const found = new Map<string, Found>();
-  const files = vmid === undefined ? await allFiles(root, found) : [...(await filesIn(root, 'networks')), containerPath(vmid)];
+  const files = vmid === undefined ? await allFiles(root, found) : [...(await filesForStart(root)), containerPath(vmid)];
   await inParallel(files, async (file) => {
     const one = await look(root, file, vmid !== undefined && file === containerPath(vmid) ? '' : stampBefore(file));
     if (one) found.set(file, one);
   });
   return {
     found,
-    covers: vmid === undefined ? () => true : (file) => file === containerPath(vmid) || file.startsWith('networks/'),
+    covers: vmid === undefined ? () => true : (file) => file === containerPath(vmid) || /^(networks|policies)\//.test(file),
   };
+}
+
+/** What a container's start depends on, besides its own file. */
+async function filesForStart(root: string): Promise<string[]> {
+  return (await Promise.all([filesIn(root, 'networks'), filesIn(root, 'policies')])).flat();
 }
 
 async function allFiles(root: string, found: Map<string, Found>): Promise<string[]> {

@@ -214,10 +214,13 @@ export function createManager(deps: Dependencies): RunningManager {
     doctor: () => examine(deps, reconciler),
     gc: (options, requester) => reconciler.collect({ ...options, requester }),
     async checkConfiguration() {
-      const { problems, networks, containers } = await configuration.refresh();
+      const { problems, networks, containers, policies } = await configuration.refresh();
       const bad = problems.map(({ file, error }) => ({ what: file, ok: false, message: error.message, error: errorRecord(error) }));
       const files = new Set(problems.map(({ file }) => file));
-      const names = [...[...networks.values()].map(({ file }) => file), ...[...containers.keys()].map((vmid) => `containers/${vmid}.yaml`)];
+      const names = [
+        ...[...networks.values(), ...policies.values()].map(({ file }) => file),
+        ...[...containers.keys()].map((vmid) => `containers/${vmid}.yaml`),
+      ];
       const good = names.filter((file) => !files.has(file)).map((what) => ({ what, ok: true, message: 'good', error: null }));
       return { ok: bad.length === 0, results: [...bad, ...good] };
     },

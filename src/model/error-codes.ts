@@ -59,6 +59,13 @@ export const errorCodes = {
     'The container is not managed by pve-cni.',
     'Attach it first: `pve-cni container attach VMID IFNAME=NETWORK`.',
   ),
+  POLICY_UNKNOWN: row(
+    'ConfigurationError',
+    404,
+    false,
+    'No policy of that name is configured.',
+    'See `pve-cni policy list`, or apply one: `pve-cni policy apply FILE`.',
+  ),
   INTERFACE_UNKNOWN: row(
     'ConfigurationError',
     404,
@@ -182,6 +189,13 @@ export const errorCodes = {
     false,
     'The node lacks something that Cilium’s agent needs, or has something that it would disturb.',
     'See `pve-cni cilium preflight`: each finding has its cure.',
+  ),
+  POLICY_NOT_IN_FORCE: row(
+    'CNIError',
+    503,
+    true,
+    'Cilium’s agent does not enforce exactly what the policy files say.',
+    'See `pve-cni policy list` for what differs, and `pve-cni cilium status`.',
   ),
   CNI_CANCELLED: row('CNIError', 499, true, 'The operation was given up before it ended, and undone.', 'Try again.'),
   // IPAMError: addresses

@@ -20,3 +20,12 @@ export function later(what: string, values?: readonly string[]) {
   }) as unknown as z.ZodType<never>;
   return refused.register(notBuilt, { what });
 }
+
+/** A key, or some values of it, that others know and nothing here would enforce: refused with the reason, never ignored. */
+export function unenforced(why: string, values?: readonly string[]) {
+  const known = values ? z.enum(values as [string, ...string[]]) : z.unknown().refine((value) => value !== undefined);
+  const refused = known.superRefine((_value, context) => {
+    context.addIssue({ code: 'custom', message: `would not be enforced: ${why}`, params: { code: unsupportedIssue } });
+  }) as unknown as z.ZodType<never>;
+  return refused.register(notBuilt, { what: why });
+}

@@ -34,6 +34,11 @@ const filteredOut: readonly RegExp[] = [
   /^topology\.kubernetes\.io/,
 ];
 
+/** Whether no container can have a label of this key because of what Cilium makes of it. */
+export function isNoIdentity(key: string): boolean {
+  return key.startsWith('io.cilium') || filteredOut.some((one) => one.test(key));
+}
+
 /** Why nobody may give a container a label of this key; null when somebody may. */
 function labelKeyObjection(key: string): string | null {
   if ((reservedLabels as readonly string[]).includes(key))

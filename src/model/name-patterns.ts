@@ -6,5 +6,7 @@ export const namePatterns = {
   ifname: /^[a-zA-Z0-9][a-zA-Z0-9_.-]{0,14}$/,
   /** CNI 1.1 section 1, and short enough for file names */
   network: /^[a-zA-Z0-9][a-zA-Z0-9_.-]{0,62}$/,
+  /** a DNS-1123 subdomain, short enough for file names */
+  policy: /^(?=.{1,200}$)[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*$/,
   operation: /^[a-zA-Z0-9_-]{1,64}$/,
 } as const;

@@ -1,0 +1,34 @@
+import { containerNamespace, type LabelSelector, namespaceKey, plainKey, type SelectorRequirement } from '../model/selector.ts';
+
+/** Whether a selector selects a container with these labels (keys without source). */
+export function selects({ matchLabels = {}, matchExpressions = [] }: LabelSelector, labels: Readonly<Record<string, string>>): boolean {
+  const all: Readonly<Record<string, string>> = { ...labels, [namespaceKey]: containerNamespace };
+  return (
+    Object.entries(matchLabels).every(([key, value]) => all[plainKey(key)] === value) && matchExpressions.every((one) => holds(one, all))
+  );
+}
+
+function holds({ key, operator, values = [] }: SelectorRequirement, labels: Readonly<Record<string, string>>): boolean {
+  const value = labels[plainKey(key)];
+  return conditions[operator](value, values);
+}
+
+/** A label that is not there satisfies NotIn, as in Kubernetes. */
+const conditions: Record<SelectorRequirement['operator'], (value: string | undefined, values: readonly string[]) => boolean> = {
+  In: (value, values) => value !== undefined && values.includes(value),
+  NotIn: (value, values) => value === undefined || !values.includes(value),
+  Exists: (value) => value !== undefined,
+  DoesNotExist: (value) => value === undefined,
+};
+
+/** The same selector without what holds for every container: that it is in the one namespace. */
+export function withoutNamespace({ matchLabels, matchExpressions }: LabelSelector): LabelSelector {
+  const labels = Object.entries(matchLabels ?? {}).filter(([key]) => plainKey(key) !== namespaceKey);
+  const expressions = (matchExpressions ?? []).filter(({ key }) => plainKey(key) !== namespaceKey);
+  return {
+    ...(labels.length > 0 && { matchLabels: Object.fromEntries(labels) }),
+    ...(expressions.length > 0 && {
+      matchExpressions: expressions.map(({ key, operator, values = [] }) => ({ key, operator, ...(values.length > 0 && { values }) })),
+    }),
+  };
+}
