@@ -15,7 +15,7 @@ import { dirname } from 'node:path';
 import { failure } from '../model/errors.ts';
 
 /** What SQLite keeps beside the file; whoever can write these can write the state. */
-const companions = ['', '-wal', '-shm', '-journal'] as const;
+export const companions = ['', '-wal', '-shm', '-journal'] as const;
 
 /** Makes folder (0700) and file (0600) where they are missing, and refuses those that others than root can write.
  *  @throws StateError STATE_UNSAFE, STATE_WRITE_FAILED */

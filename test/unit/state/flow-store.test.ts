@@ -1,0 +1,164 @@
+import assert from 'node:assert/strict';
+import { existsSync, mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { Flow } from '../../../src/model/flow.ts';
+import type { FlowStore } from '../../../src/state/flow-store.ts';
+import { createFlowStore } from '../../../src/state/open-flow-store.ts';
+import { end, flow } from '../flow-fixture.ts';
+
+describe('the store of flows', () => {
+  let folder = '';
+  let file = '';
+  let damaged: string[] = [];
+  const stores: FlowStore[] = [];
+  const open = () => {
+    const store = createFlowStore({ file, onDamaged: (reason) => damaged.push(reason) });
+    stores.push(store);
+    return store;
+  };
+  beforeEach(() => {
+    folder = mkdtempSync(join(tmpdir(), 'pve-cni-flows-'));
+    file = join(folder, 'flows.db');
+    damaged = [];
+  });
+  afterEach(() => {
+    for (const store of stores.splice(0)) store.close();
+    rmSync(folder, { recursive: true });
+  });
+  const many = (count: number, changes: (index: number) => Partial<Flow> = () => ({})) =>
+    Array.from({ length: count }, (_, index) => flow({ time: 1000 + index, ...changes(index) }));
+  const keepAll = { olderThan: 0, maxBytes: Number.MAX_SAFE_INTEGER };
+
+  it('makes no file before there is a flow, whatever is asked', async () => {
+    const store = open();
+    assert.deepEqual(await store.page({}, { limit: 10 }), { flows: [], next: null });
+    assert.deepEqual([store.newest(), store.losses(0), store.size(), store.trim(keepAll)], [null, [], { rows: 0, bytes: 0 }, 0]);
+    assert.equal(existsSync(file), false);
+  });
+
+  it('gives back what was put in, after it was opened again, readable by root alone', async () => {
+    const full = flow({
+      verdict: 'dropped',
+      direction: null,
+      policies: ['a', 'b'],
+      reason: 'why',
+      detail: 'GET /',
+      to: end({ port: null, vmid: null }),
+    });
+    open().add([full], []);
+    const { flows } = await open().page({}, { limit: 10 });
+    assert.deepEqual(flows, [{ id: 1, ...full }]);
+    assert.equal(statSync(file).mode & 0o777, 0o600);
+  });
+
+  it('gives pages newest first, and the next one by the last’s cursor', async () => {
+    const store = open();
+    store.add(many(250), []);
+    const ids: number[] = [];
+    for (let before: number | undefined, turn = 0; turn < 5; turn++) {
+      const { flows, next } = await store.page({}, { limit: 100, before });
+      ids.push(...flows.map(({ id }) => id));
+      if (next === null) break;
+      before = next;
+    }
+    assert.deepEqual(
+      ids,
+      Array.from({ length: 250 }, (_, index) => 250 - index),
+    );
+  });
+
+  it('finds the few that match among many, without keeping others waiting', async () => {
+    const store = open();
+    store.add(
+      many(20_000, (index) => (index % 5000 === 0 ? { verdict: 'dropped' } : {})),
+      [],
+    );
+    let turns = 0;
+    const ticking = setInterval(() => {
+      turns += 1;
+    }, 1);
+    const { flows } = await store.page({ verdict: ['dropped'] }, { limit: 10 });
+    clearInterval(ticking);
+    assert.deepEqual(
+      flows.map(({ time }) => time),
+      [16_000, 11_000, 6000, 1000],
+    );
+    assert.ok(turns > 3, 'others had their turn in between');
+  });
+
+  it('looks no further back than it is asked', async () => {
+    const store = open();
+    store.add(many(5000), []);
+    assert.equal((await store.page({ since: 5990 }, { limit: 100 })).flows.length, 10);
+  });
+
+  it('removes by age, the oldest first, a bounded number at once', () => {
+    const store = open();
+    store.add(many(5000), []);
+    const removed: number[] = [];
+    while (removed.at(-1) !== 0) removed.push(store.trim({ ...keepAll, olderThan: 5500 }));
+    assert.deepEqual(removed, [2000, 2000, 500, 0]);
+    assert.equal(store.size().rows, 500);
+  });
+
+  it('stays below its size while flows come without end, and shrinks when the limit does', async () => {
+    const store = open();
+    const maxBytes = 2 * 1024 * 1024;
+    for (let turn = 0; turn < 60; turn++) {
+      store.add(
+        many(1000, () => ({ detail: 'x'.repeat(100) })),
+        [],
+      );
+      store.trim({ ...keepAll, maxBytes });
+    }
+    const { rows, bytes } = store.size();
+    assert.ok(bytes <= maxBytes * 1.2, `${bytes} bytes`);
+    assert.ok(rows > 3000, 'and is not emptied for it');
+    assert.equal((await store.page({}, { limit: 1 })).flows[0]?.id, 60_000, 'the newest is kept');
+    for (let turn = 0; turn < 20; turn++) store.trim({ ...keepAll, maxBytes: maxBytes / 4 });
+    assert.ok(store.size().bytes <= maxBytes / 3, `${store.size().bytes} bytes`);
+    store.close();
+    assert.ok(statSync(file).size <= maxBytes / 3, 'the disk has its space again');
+  });
+
+  it('keeps losses of one place that follow each other as one, and unknown ones apart', () => {
+    const store = open();
+    const loss = (since: number, count: number | null) => ({ place: 'hubble' as const, since, until: since + 10, count });
+    store.add([], [loss(1000, 5), loss(2000, 7)]);
+    store.add([], [loss(3000, 1), loss(200_000, 2), loss(4000, null), loss(5000, null)]);
+    assert.deepEqual(store.losses(0).reverse(), [
+      { place: 'hubble', since: 1000, until: 3010, count: 13 },
+      { place: 'hubble', since: 200_000, until: 200_010, count: 2 },
+      { place: 'hubble', since: 4000, until: 4010, count: null },
+      { place: 'hubble', since: 5000, until: 5010, count: null },
+    ]);
+    assert.equal(store.losses(100_000).length, 1);
+  });
+
+  it('keeps all of a batch or nothing of it', async () => {
+    const store = open();
+    const wrong = flow({ time: 0.5 });
+    assert.throws(() => store.add([flow(), wrong], []));
+    assert.deepEqual((await store.page({}, { limit: 10 })).flows, []);
+  });
+
+  for (const [name, content] of [
+    ['that is no database', 'this is not a database, but a long enough text to be one at first sight'.repeat(20)],
+    ['of another version', null],
+  ] as const)
+    it(`begins a file ${name} anew, and says so`, async () => {
+      if (content !== null) writeFileSync(file, content, { mode: 0o600 });
+      else {
+        const Database = (await import('better-sqlite3')).default;
+        const db = new Database(file);
+        db.pragma('user_version = 99');
+        db.close();
+      }
+      const store = open();
+      assert.throws(() => store.add([flow()], []), { code: 'STATE_CORRUPT' });
+      assert.equal(damaged.length, 1);
+      store.add([flow()], []);
+      assert.equal(store.size().rows, 1);
+    });
+});
