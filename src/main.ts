@@ -1,6 +1,8 @@
+import { existsSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { createCilium } from './cilium/cilium.ts';
+import { connectHubble } from './cilium/hubble.ts';
 import { createCniRuntime } from './cni/create-runtime.ts';
 import { createConfiguration } from './config/create.ts';
 import { loadNodeConfig } from './config/node-config.ts';
@@ -12,6 +14,9 @@ import { createLauncher } from './host/launcher.ts';
 import { createMetricsServer } from './http/metrics-server.ts';
 import { createHttpServer } from './http/server.ts';
 import { createManager } from './manager/create-manager.ts';
+import { createFlowIntake } from './manager/flow-intake.ts';
+import { createFlowLog } from './manager/flow-log.ts';
+import { ownersOf } from './manager/flow-owners.ts';
 import { pools } from './manager/views.ts';
 import { asPveCniError } from './model/errors.ts';
 import { version } from './model/version.ts';
@@ -21,6 +26,7 @@ import { createMetrics } from './observe/metrics.ts';
 import { createOtlpExporter } from './observe/otlp.ts';
 import { createTrace, now, traceparent } from './observe/tracing.ts';
 import { createProxmoxFacts } from './proxmox/facts.ts';
+import { createFlowStore } from './state/open-flow-store.ts';
 import { openStore } from './state/open-store.ts';
 import { createReservations } from './state/reservations.ts';
 
@@ -80,6 +86,19 @@ async function main(argv: readonly string[]): Promise<void> {
   const proxmox = createProxmoxFacts({ pveDir: settings.pveDir, lxcPath: settings.lxcPath, readText: host.readTextUpTo });
   const paths = ciliumPaths(settings);
   const cilium = createCilium({ agentSocket: settings.cilium.socket, pluginSocket: paths.pluginSocket });
+  const flowStore = createFlowStore({
+    file: `${settings.stateDir}/flows.db`,
+    onDamaged: (reason) => log.warn({ reason }, 'the kept flows were damaged and are begun anew'),
+  });
+  const flows = createFlowLog({ store: flowStore, limits: () => configuration.current.settings.flows, clock: now, log });
+  const { hubbleSocket } = settings.cilium;
+  const flowIntake = createFlowIntake({
+    flows,
+    present: () => existsSync(hubbleSocket),
+    connect: () => connectHubble({ socket: hubbleSocket, ownerOf: ownersOf(store), clock: now }),
+    clock: now,
+    log,
+  });
   const manager = createManager({
     node,
     version,
@@ -92,6 +111,8 @@ async function main(argv: readonly string[]): Promise<void> {
     datapath: createDatapath(host, { nativeRange: settings.cilium.nativeRange }),
     cilium,
     proxmox,
+    flows,
+    flowIntake,
     runtime: createCniRuntime({
       pluginDirs: settings.pluginDirs,
       cacheDir: settings.cniCacheDir,
@@ -125,6 +146,7 @@ async function main(argv: readonly string[]): Promise<void> {
     await Promise.all([server.stop(graceMs), manager.stop(graceMs), metricsServer?.stop()]);
     await exporter?.stop();
     launcher.stop();
+    flowStore.close();
     store.close();
     log.info({}, 'stopped');
   });

@@ -13,10 +13,14 @@ export class ApiProblem extends Error {
 
 export interface Api {
   /** @throws ApiProblem; StateError SERVICE_UNAVAILABLE when nobody answers */
-  get<T>(path: string, query?: Record<string, string | number | undefined>): Promise<T>;
+  get<T>(path: string, query?: Query): Promise<T>;
   post<T>(path: string, body?: object): Promise<T>;
   delete<T>(path: string): Promise<T>;
+  /** An answer of one JSON object a line, each given as it comes, for as long as the service sends. @throws as the others do; StateError
+   *  SERVICE_UNAVAILABLE when it is cut in the middle */
+  lines<T>(path: string, query: Query, each: (line: T) => void): Promise<void>;
 }
+type Query = Record<string, string | number | undefined>;
 
 export interface ApiOptions {
   door: 'cli';
@@ -41,10 +45,26 @@ export function createApi(socketPath: string, { door, user, timeoutMs = 120_000 
     get: (path, query = {}) => call('GET', path + search(query)),
     post: (path, body) => call('POST', path, body),
     delete: (path) => call('DELETE', path),
+    async lines(path, query, each) {
+      const method = 'GET';
+      const options = {
+        socketPath,
+        method,
+        path: path + search(query),
+        headers: { ...headers, Accept: '*/*' },
+        timeout: 0,
+        agent: false as const,
+      };
+      const { status, text } = await exchange(options, undefined, (line) => each(parse(line) as never));
+      if (status === 200) return;
+      const answer = parse(text);
+      if (isProblem(answer)) throw new ApiProblem(answer);
+      throw failure('SERVICE_UNAVAILABLE', `cannot read the answer of ${socketPath} to GET ${path}: status ${status}, not one of ours`);
+    },
   };
 }
 
-function search(query: Record<string, string | number | undefined>): string {
+function search(query: Query): string {
   const given = Object.entries(query).flatMap(([key, value]) => (value === undefined ? [] : [[key, String(value)] as [string, string]]));
   return given.length > 0 ? `?${new URLSearchParams(given)}` : '';
 }
@@ -52,6 +72,8 @@ function search(query: Record<string, string | number | undefined>): string {
 function exchange(
   options: { socketPath: string; method: string; path: string; headers: Record<string, string>; timeout: number; agent: false },
   body: object | undefined,
+  /** takes the lines of a good answer as they come, instead of its text as a whole */
+  eachLine?: (line: string) => void,
 ): Promise<{ status: number; text: string }> {
   return new Promise((resolve, reject) => {
     const fail = (why: string, cause?: Error) =>
@@ -67,6 +89,10 @@ function exchange(
       response.setEncoding('utf8');
       response.on('data', (chunk: string) => {
         text += chunk;
+        if (!eachLine || response.statusCode !== 200) return;
+        const lines = text.split('\n');
+        text = lines.pop() ?? '';
+        for (const line of lines) eachLine(line);
       });
       response.on('end', () => resolve({ status: response.statusCode ?? 0, text }));
       response.on('error', (error) => fail(error.message, error));

@@ -24,6 +24,36 @@ export function limit(text: string): number {
   return Number(matching(text, /^[1-9][0-9]{0,3}$/, 'must be a number from 1 to 9999'));
 }
 
+export function port(text: string): number {
+  const number = Number(matching(text, /^[0-9]{1,5}$/, 'must be a port from 0 to 65535'));
+  if (number > 65_535) throw new InvalidArgumentError('It must be a port from 0 to 65535.');
+  return number;
+}
+
+export function containerOrName(text: string): string {
+  return matching(text, /^[A-Za-z0-9][A-Za-z0-9_.-]{0,62}$/, 'must be the number or name of a container');
+}
+
+/** One of some words, or several with commas between. */
+export function words(allowed: readonly string[], { several = false } = {}): (text: string) => string {
+  return (text) => {
+    const given = several ? text.split(',') : [text];
+    if (given.every((word) => allowed.includes(word))) return text;
+    throw new InvalidArgumentError(`It must be ${several ? 'some' : 'one'} of ${allowed.join(', ')}.`);
+  };
+}
+
+const unitMs: Record<string, number> = { s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 };
+
+/** A time ago (30s, 10m, 2h, 7d) or a moment, as ISO-8601 in UTC. */
+export function moment(text: string): string {
+  const [, count, unit = ''] = /^(\d{1,6})([smhd])$/.exec(text) ?? [];
+  const ms = count === undefined ? Date.parse(text) : Date.now() - Number(count) * (unitMs[unit] ?? 0);
+  if (Number.isNaN(ms) || (count === undefined && !/^\d{4}-/.test(text)))
+    throw new InvalidArgumentError('It must be a time ago such as 30s, 10m, 2h or 7d, or a moment such as 2026-11-24T09:15:00Z.');
+  return new Date(ms).toISOString();
+}
+
 /** eth0=web */
 export function interfaceOnNetwork(text: string): { name: string; network: string } {
   const at = text.indexOf('=');

@@ -23,6 +23,8 @@ export interface Context {
   json: boolean;
   /** Prints an answer: the API's JSON with --json, else what `render` makes of it. */
   show<T>(answer: T, render: (answer: T) => string): void;
+  /** The same for one line of an answer that has no end. */
+  showLine<T>(line: T, render: (line: T) => string): void;
   /** a line for people who wait, on stderr */
   note(line: string): void;
   /** for answers that say that something is wrong: exit code 1 */
@@ -47,6 +49,7 @@ export function contextOf(command: Command, { stdout, stderr, env }: Surrounding
     unicode: /utf-?8/i.test(env.LC_ALL || env.LC_CTYPE || env.LANG || ''),
     json,
     show: (answer, render) => print(json ? escaped(JSON.stringify(answer, null, 2)) : render(clean(answer))),
+    showLine: (line, render) => print(json ? escaped(JSON.stringify(line)) : render(clean(line))),
     note: (line) => {
       if (!json) stderr.write(`${clean(line)}\n`);
     },

@@ -63,6 +63,12 @@ const tones: Record<string, 'green' | 'yellow' | 'red' | 'dim'> = {
   cancelled: 'yellow',
   interrupted: 'yellow',
   kept: 'yellow',
+  forwarded: 'green',
+  redirected: 'green',
+  dropped: 'red',
+  error: 'red',
+  audit: 'yellow',
+  lost: 'yellow',
   stopped: 'dim',
   skipped: 'dim',
 };

@@ -5,6 +5,7 @@ import { addAddressCommands } from './commands/address.ts';
 import { addCiliumCommands } from './commands/cilium.ts';
 import { addCompletionCommand } from './commands/completion.ts';
 import { addContainerCommands } from './commands/container.ts';
+import { addFlowCommands } from './commands/flows.ts';
 import { addNetworkCommands } from './commands/network.ts';
 import { addOperationCommands } from './commands/operation.ts';
 import { addServiceCommands } from './commands/service.ts';
@@ -50,6 +51,7 @@ Exit codes:
     addAddressCommands,
     addCiliumCommands,
     addOperationCommands,
+    addFlowCommands,
     addCompletionCommand,
   ])
     add(program, act);

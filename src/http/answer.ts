@@ -1,3 +1,4 @@
+import { once } from 'node:events';
 import type { Request, RequestHandler, Response } from 'express';
 import type { ErrorCode } from '../model/error-codes.ts';
 import { failure, type PveCniError } from '../model/errors.ts';
@@ -18,6 +19,8 @@ export function answerTo(route: Route, service: Service): RequestHandler {
       signal: gone(response),
     };
     const answer = await route.handle(service, input);
+    // what a row of this kind gives: see streamRoute
+    if (route.stream) return sendLines(response, answer as AsyncIterable<unknown>, input.signal);
     if (route.asText && preferred(request, route.media) === 'text/plain') {
       const { contentType, text } = route.asText(answer);
       send(response, 200, contentType, text);
@@ -43,6 +46,22 @@ function send(response: Response, status: number, contentType: string, text: str
   if (response.writableEnded || response.destroyed) return;
   response.writeHead(status, { 'Content-Type': contentType, 'Content-Length': Buffer.byteLength(text), 'Cache-Control': 'no-store' });
   response.end(text);
+}
+
+/** One JSON text a line, no faster than the client reads. A head is sent at once: the first line may be long in coming. */
+async function sendLines(response: Response, lines: AsyncIterable<unknown>, signal: AbortSignal): Promise<void> {
+  response.writeHead(200, { 'Content-Type': 'application/x-ndjson', 'Cache-Control': 'no-store' });
+  response.flushHeaders();
+  try {
+    for await (const line of lines) {
+      if (signal.aborted) break;
+      if (!response.write(`${JSON.stringify(line)}\n`)) await once(response, 'drain', { signal }).catch(() => {});
+    }
+    response.end();
+  } catch {
+    // half an answer cannot become a problem: the client sees that it was cut
+    response.destroy();
+  }
 }
 
 function preferred(request: Request, media: readonly MediaType[]): MediaType | undefined {

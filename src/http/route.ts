@@ -11,7 +11,7 @@ export interface Service {
   openApi: () => object;
 }
 
-export type MediaType = 'application/json' | 'text/plain';
+export type MediaType = 'application/json' | 'text/plain' | 'application/x-ndjson';
 export interface TextAnswer {
   contentType: string;
   text: string;
@@ -52,6 +52,8 @@ interface Definition<Params extends z.ZodObject, Query extends z.ZodObject, Body
 /** One row of the table that requests are served, validated and described by. */
 export interface Route extends Required<Omit<Definition<z.ZodObject, z.ZodObject, z.ZodType, z.ZodType>, 'asText' | 'handle'>> {
   asText: ((answer: unknown) => TextAnswer) | null;
+  /** whether `handle` gives an AsyncIterable, each of whose values is one line of the answer */
+  stream: boolean;
   handle: (service: Service, input: Input<unknown, unknown, unknown>) => Promise<unknown>;
 }
 
@@ -65,7 +67,33 @@ export function route<
   Query extends z.ZodObject = Nothing,
   Body extends z.ZodType = Nothing,
 >(definition: Definition<Params, Query, Body, Answer>): Route {
-  const defaults = { params: nothing, query: nothing, body: nothing, media: ['application/json'], errors: [], always: false, asText: null };
   // the row's own types are checked above; the table holds rows of all types
   return { ...defaults, ...definition } as unknown as Route;
 }
+
+/** The same for an answer that comes line by line for as long as the client reads. `answer` is the shape of a line. */
+export function streamRoute<Answer extends z.ZodType, Params extends z.ZodObject = Nothing, Query extends z.ZodObject = Nothing>({
+  lines,
+  ...definition
+}: Omit<Definition<Params, Query, Nothing, Answer>, 'handle' | 'body' | 'media' | 'asText'> & {
+  lines: (service: Service, input: Input<z.output<Params>, z.output<Query>, object>) => AsyncIterable<z.output<Answer>>;
+}): Route {
+  const row = {
+    ...definition,
+    media: ['application/x-ndjson'],
+    stream: true,
+    handle: async (...given: Parameters<typeof lines>) => lines(...given),
+  };
+  return { ...defaults, ...row } as unknown as Route;
+}
+
+const defaults = {
+  params: nothing,
+  query: nothing,
+  body: nothing,
+  media: ['application/json'],
+  errors: [],
+  always: false,
+  asText: null,
+  stream: false,
+};

@@ -2,6 +2,7 @@ import type { Route } from './route.ts';
 import { aboutRoutes } from './routes/about.ts';
 import { ciliumAgentRoutes } from './routes/cilium-agent.ts';
 import { containerRoutes } from './routes/containers.ts';
+import { flowRoutes } from './routes/flows.ts';
 import { hookRoutes } from './routes/hooks.ts';
 import { networkRoutes } from './routes/networks.ts';
 import { recordRoutes } from './routes/records.ts';
@@ -15,5 +16,6 @@ export const routes: readonly Route[] = [
   ...containerRoutes,
   ...ciliumAgentRoutes,
   ...recordRoutes,
+  ...flowRoutes,
   ...aboutRoutes,
 ];

@@ -9,6 +9,7 @@ import { createAgentManager } from './cilium-agent.ts';
 import { attachInterface, changeLabels, detachInterface } from './configure.ts';
 import type { Dependencies } from './dependencies.ts';
 import { examine } from './doctor.ts';
+import { flowLines, flowStatus, flowsView } from './flow-views.ts';
 import { answerHook } from './hooks.ts';
 import { createIdentities } from './identity.ts';
 import type { Manager } from './manager.ts';
@@ -54,6 +55,8 @@ export function createManager(deps: Dependencies): RunningManager {
       outsideTrace(() => void settleChange(snapshot));
     });
     configuration.start();
+    deps.flows.start();
+    deps.flowIntake.start();
     void reconciler.reconcile();
     timers.push(setInterval(() => void reconciler.reconcile(), settings.reconcileSeconds * 1000));
     timers.push(setInterval(() => void reap(), settings.livenessSeconds * 1000));
@@ -122,6 +125,9 @@ export function createManager(deps: Dependencies): RunningManager {
     start,
     async stop(graceMs) {
       for (const timer of timers) clearInterval(timer);
+      // those who follow have no end of their own
+      await deps.flowIntake.stop();
+      deps.flows.stop();
       await configuration.stop();
       operations.close();
       await operations.drain(graceMs);
@@ -147,6 +153,7 @@ export function createManager(deps: Dependencies): RunningManager {
         operationsRunning: operations.pending(),
         debts: store.debts.list().map(debtView),
         problems: problems.map(({ file, lastGoodServes, error }) => ({ file, lastGoodServes, error: errorRecord(error) })),
+        flows: flowStatus(deps.flows, deps.flowIntake),
         notices,
         lastReconcile: reconciler.last === null ? null : new Date(reconciler.last).toISOString(),
       };
@@ -204,6 +211,8 @@ export function createManager(deps: Dependencies): RunningManager {
     label: async (vmid, change, requester) => changed(vmid, await changeLabels(deps, operations, vmid, change, requester)),
     checkContainer: (vmid, options, requester) => checkContainer(vmid, options, requester),
     addresses: async ({ network }) => addressViews(deps, network),
+    flows: (filter, page) => flowsView(deps.flows, filter, page),
+    followFlows: (filter, options, signal) => flowLines(deps.flows, filter, options, signal),
     operations: async (filter) =>
       store.operations.list({ limit: filter.limit, ...(filter.vmid !== undefined && { vmid: filter.vmid }) }).map(operationView),
     async operation(id) {

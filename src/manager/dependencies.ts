@@ -8,6 +8,8 @@ import type { NodeConfig } from '../model/settings.ts';
 import type { ProxmoxFacts } from '../proxmox/facts.ts';
 import type { Reservations } from '../state/reservations.ts';
 import type { Store } from '../state/store.ts';
+import type { FlowIntake } from './flow-intake.ts';
+import type { FlowLog } from './flow-log.ts';
 
 /** What the manager is made of; main.ts puts it together, tests may too. */
 export interface Dependencies {
@@ -24,6 +26,8 @@ export interface Dependencies {
   datapath: Datapath;
   cilium: Cilium;
   proxmox: ProxmoxFacts;
+  flows: FlowLog;
+  flowIntake: FlowIntake;
   trace: Trace;
   /** epoch ms */
   clock: () => number;

@@ -11,6 +11,8 @@ import type {
 } from '../model/api.ts';
 import type { Conflist } from '../model/cni.ts';
 import type { ContainerInterface } from '../model/container.ts';
+import type { FlowFilter } from '../model/flow.ts';
+import type { FlowLine, FlowsView } from '../model/flow-api.ts';
 import type { HookAnswer, HookPhase, HookRequest } from '../model/hook.ts';
 import type { LabelChange } from '../model/labels.ts';
 import type { Requester } from '../model/operation.ts';
@@ -41,6 +43,10 @@ export interface Manager extends AgentManager {
   addresses(filter: { network?: string | undefined }): Promise<AddressView[]>;
   operations(filter: { vmid?: number | undefined; limit: number }): Promise<OperationView[]>;
   operation(id: string): Promise<OperationView>;
+  /** A page of kept flows, newest first. */
+  flows(filter: FlowFilter, page: { before?: number | undefined; limit: number }): Promise<FlowsView>;
+  /** The last kept ones, then new ones until `signal` aborts or the service stops. */
+  followFlows(filter: FlowFilter, options: { last: number }, signal: AbortSignal): AsyncIterable<FlowLine>;
   doctor(): Promise<DoctorView>;
   gc(options: { dryRun: boolean }, requester: Requester): Promise<GcView>;
   checkConfiguration(): Promise<CheckView>;

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { containerInterface, onFailure } from './container.ts';
 import { errorClasses, errorCodes } from './error-codes.ts';
+import { flowStatus } from './flow-api.ts';
 import { hookPhases } from './hook.ts';
 import { ifname, networkName, vmid } from './names.ts';
 import { networkTypes } from './network.ts';
@@ -167,6 +168,7 @@ export const statusView = z
     operationsRunning: z.number().int(),
     debts: z.array(debtView),
     problems: z.array(configProblemView),
+    flows: flowStatus,
     notices: z.array(z.string()).meta({ description: 'what an administrator should know, e.g. that the state was rebuilt' }),
     lastReconcile: time.nullable(),
   })

@@ -13,7 +13,19 @@ export const settingsFile = z
       .default(24)
       .meta({ description: 'hours that the addresses of a destroyed container are kept back' }),
     identityTags,
-    flows: later('the flow log').optional(),
+    flows: z
+      .strictObject({
+        retentionDays: z.number().min(0).max(3650).default(7).meta({ description: 'days that a flow is kept; 0: none is kept' }),
+        maxMegabytes: z
+          .number()
+          .int()
+          .min(8)
+          .max(1_048_576)
+          .default(512)
+          .meta({ description: 'size of the file; the oldest flows go first' }),
+      })
+      .prefault({})
+      .meta({ description: 'what containers sent and received, as Cilium saw it: `flows.db` of each node' }),
     firewall: later('firewall rules').optional(),
   })
   .meta({ id: 'Settings' });

@@ -303,6 +303,7 @@ describe('the command', () => {
       'operation',
       'operation list',
       'operation show',
+      'flows',
       'completion',
     ]) {
       const { code, out } = await run([...line.split(' ').filter(Boolean), '--help']);
@@ -312,7 +313,7 @@ describe('the command', () => {
   });
 
   for (const [words, offers] of [
-    [[''], ['status', 'doctor', 'gc', 'config', 'network', 'container', 'address', 'cilium', 'operation', 'completion']],
+    [[''], ['status', 'doctor', 'gc', 'config', 'network', 'container', 'address', 'cilium', 'operation', 'flows', 'completion']],
     [['container', 'a'], ['attach']],
     [['gc', '--d'], ['--dry-run']],
     [['network', 'show', ''], ['web']],

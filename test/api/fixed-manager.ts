@@ -2,6 +2,7 @@
 import type { Manager } from '../../src/manager/manager.ts';
 import type { AddressView, ContainerView, NetworkView, OperationView, StatusView } from '../../src/model/api.ts';
 import type { CiliumConfigView, CiliumStatusView } from '../../src/model/cilium-api.ts';
+import type { FlowLossView, FlowView } from '../../src/model/flow-api.ts';
 
 const time = '2026-11-24T09:15:02.123Z';
 
@@ -91,6 +92,7 @@ const status: StatusView = {
   operationsRunning: 0,
   debts: [],
   problems: [],
+  flows: { hubble: 'connected', kept: 2, bytes: 40_960, lost: 7, gaps: 1, problem: null },
   notices: [],
   lastReconcile: time,
 };
@@ -127,6 +129,31 @@ const ciliumStatus: CiliumStatusView = {
   differences: [],
 };
 
+const forwarded: FlowView = {
+  id: 11,
+  time,
+  origin: 'hubble',
+  verdict: 'forwarded',
+  direction: 'ingress',
+  protocol: 'tcp',
+  from: { kind: 'container', vmid: 101, name: 'web', address: '10.240.0.10', port: 43_210 },
+  to: { kind: 'container', vmid: 102, name: '102', address: '10.240.0.11', port: 5432 },
+  reason: '',
+  policies: ['web-to-db'],
+  detail: '',
+};
+
+const dropped: FlowView = {
+  ...forwarded,
+  id: 12,
+  verdict: 'dropped',
+  from: { kind: 'world', vmid: null, name: '', address: '203.0.113.7', port: 50_000 },
+  reason: 'no policy allows it',
+  policies: [],
+};
+
+const loss: FlowLossView = { place: 'away', since: '2026-11-24T09:10:00.000Z', until: time, count: null };
+
 /** What was asked of the manager: method and arguments. */
 export type Calls = [method: string, ...args: unknown[]][];
 
@@ -154,6 +181,11 @@ export function fixedManager(calls: Calls, changes: Partial<Manager> = {}): Mana
     addresses: async () => [address],
     operations: async () => [{ ...operation, spans: [] }],
     operation: async () => operation,
+    flows: async () => ({ flows: [dropped, forwarded], next: 11, losses: [loss] }),
+    followFlows: async function* () {
+      yield { type: 'flow', ...forwarded };
+      yield { type: 'loss', ...loss };
+    },
     doctor: async () => ({ ok: true, checks: [{ name: 'plugins', state: 'ok', message: 'all there', cure: '' }] }),
     gc: async ({ dryRun }) => ({
       dryRun,

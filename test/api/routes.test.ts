@@ -51,6 +51,27 @@ const cases: { route: string; path: string; body?: object; asked: unknown[] | nu
   { route: 'post /v1/cilium/config', path: '/v1/cilium/config', body: {}, asked: ['writeCiliumConfig', root] },
   { route: 'get /v1/operations', path: '/v1/operations?vmid=101&limit=5', asked: ['operations', { vmid: 101, limit: 5 }] },
   { route: 'get /v1/operations/:id', path: '/v1/operations/op-1', asked: ['operation', 'op-1'] },
+  {
+    route: 'get /v1/flows',
+    path: '/v1/flows?container=web&verdict=dropped,audit&port=443&protocol=tcp&direction=ingress&since=2026-11-24T09:00:00Z&limit=5&before=90',
+    asked: [
+      'flows',
+      {
+        container: 'web',
+        verdict: ['dropped', 'audit'],
+        port: 443,
+        protocol: 'tcp',
+        direction: 'ingress',
+        since: Date.parse('2026-11-24T09:00:00Z'),
+      },
+      { limit: 5, before: 90 },
+    ],
+  },
+  {
+    route: 'get /v1/flows/follow',
+    path: '/v1/flows/follow?container=101&last=3',
+    asked: ['followFlows', { container: '101' }, { last: 3 }],
+  },
   { route: 'get /metrics', path: '/metrics', asked: null },
   { route: 'get /openapi.json', path: '/openapi.json', asked: null },
 ];

@@ -63,7 +63,7 @@ export function call(
           text += chunk;
         });
         answer.on('error', reject).on('end', () => {
-          const isJson = /json/.test(answer.headers['content-type'] ?? '') && text !== '';
+          const isJson = /(?<!nd)json/.test(answer.headers['content-type'] ?? '') && text !== '';
           resolve({ status: answer.statusCode ?? 0, headers: answer.headers, text, json: isJson ? JSON.parse(text) : undefined });
         });
       },

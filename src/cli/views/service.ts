@@ -19,6 +19,7 @@ export const renderStatus =
       ['containers', `${containers.managed} managed, ${containers.running} running${degraded}`],
       ['networks', status.networks],
       ['operations running', status.operationsRunning],
+      ['flows', flowsInWords(status.flows)],
       ['last reconcile', moment(status.lastReconcile)],
     ]);
     const notices = status.notices.map((notice) => `${colours.yellow('notice')} ${notice}`);
@@ -37,6 +38,13 @@ export const renderStatus =
         : '';
     return paragraphs(facts, [...notices, ...problems, ...debts].join('\n'), next, first);
   };
+
+function flowsInWords({ hubble, kept, bytes, lost, gaps, problem }: StatusView['flows']): string {
+  if (hubble === 'absent' && kept === 0) return '';
+  const missed = [...(lost > 0 ? [`${lost} lost`] : []), ...(gaps > 0 ? [`${gaps} gaps`] : [])].join(', ');
+  const facts = [`Hubble ${hubble}`, `${kept} kept (${(bytes / 1024 / 1024).toFixed(1)} MB)`, missed, problem ?? ''];
+  return facts.filter(Boolean).join(', ');
+}
 
 export const renderDoctor =
   (context: Context) =>

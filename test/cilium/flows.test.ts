@@ -1,0 +1,176 @@
+import assert from 'node:assert/strict';
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { renameSync, rmSync, writeFileSync } from 'node:fs';
+import type { FlowLine, FlowsView, FlowView } from '../../src/model/flow-api.ts';
+import type { Container } from '../support/lxc.ts';
+import { until } from '../support/until.ts';
+import { reaches, useCilium } from './rig.ts';
+
+describe('flows on Cilium', () => {
+  const rig = useCilium();
+  const followers: Follower[] = [];
+  const policies: string[] = [];
+
+  afterEach(async () => {
+    for (const follower of followers.splice(0)) await follower.end();
+    for (const file of policies.splice(0)) rmSync(file, { force: true });
+  });
+
+  /** The real command, following. */
+  async function follow(...options: string[]): Promise<Follower> {
+    const child = spawn(process.execPath, ['dist/pve-cni.mjs', '--socket', rig.daemon.socket, 'flows', '-f', '--last', '1', ...options], {
+      stdio: ['ignore', 'pipe', 'inherit'],
+    });
+    const follower = createFollower(child);
+    followers.push(follower);
+    return follower;
+  }
+
+  async function flows(query: string): Promise<FlowsView> {
+    const { status, body } = await rig.daemon.api('GET', `/v1/flows?${query}`);
+    assert.equal(status, 200, JSON.stringify(body));
+    return body;
+  }
+
+  /** Hubble tells of a flow within moments: the first that is as wanted. */
+  const flow = (query: string, wanted: (flow: FlowView) => boolean) =>
+    until('the flow is there', async () => (await flows(`limit=500&${query}`)).flows.find(wanted), 15);
+
+  /** As a file in the agent's own folder: what is tested here is what flows say of it. */
+  async function apply(name: string, spec: object): Promise<void> {
+    const file = `${rig.node.paths.policies}/${name}.yaml`;
+    const { revision } = await rig.node.agent.policies();
+    policies.push(file);
+    const metadata = { name, namespace: 'default' };
+    writeFileSync(`${file}.new`, JSON.stringify({ apiVersion: 'cilium.io/v2', kind: 'CiliumNetworkPolicy', metadata, spec }));
+    renameSync(`${file}.new`, file);
+    await until('the policy is in force', async () => {
+      const { revision: now } = await rig.node.agent.policies();
+      const endpoints = (await rig.node.agent.endpoints()).filter(({ attachmentId }) => attachmentId);
+      return now > revision && endpoints.every(({ policyRevision }) => policyRevision >= now);
+    });
+  }
+
+  async function two(): Promise<[Container, Container, string]> {
+    const one = await rig.container({ file: { labels: { app: 'web' } } });
+    const other = await rig.container({ file: { labels: { app: 'db' } } });
+    await one.start();
+    await other.start();
+    return [one, other, await rig.address(other)];
+  }
+
+  it('an allowed ping is a forwarded flow with both containers', async () => {
+    const [one, other, address] = await two();
+    assert.equal(await reaches(one, address), true);
+    const { from, to, protocol, verdict, detail } = await flow(`container=${one.vmid}`, ({ to }) => to.vmid === other.vmid);
+    assert.deepEqual(
+      { verdict, protocol, detail, from: [from.kind, from.vmid], to: [to.kind, to.vmid, to.address] },
+      {
+        verdict: 'forwarded',
+        protocol: 'icmp',
+        detail: 'echo request',
+        from: ['container', one.vmid],
+        to: ['container', other.vmid, address],
+      },
+    );
+  });
+
+  it('a denied connection is a dropped flow with port and reason, an allowed one names the policy', async () => {
+    const [one, other, address] = await two();
+    await apply('only-5432', {
+      endpointSelector: { matchLabels: { vmid: String(other.vmid) } },
+      ingress: [
+        { fromEndpoints: [{ matchLabels: { vmid: String(one.vmid) } }], toPorts: [{ ports: [{ port: '5432', protocol: 'TCP' }] }] },
+      ],
+    });
+    const connect = (port: number) => one.exec(['nc', '-w', '1', address, String(port)]).catch(() => {});
+    await connect(22);
+    await connect(5432);
+    const denied = await flow(`port=22&verdict=dropped&protocol=tcp&direction=ingress`, ({ from }) => from.vmid === one.vmid);
+    assert.equal(denied.to.vmid, other.vmid);
+    assert.equal(denied.to.port, 22);
+    assert.equal(denied.reason, 'no policy allows it');
+    const allowed = await flow(`port=5432&verdict=forwarded&container=${other.vmid}`, ({ policies }) => policies.length > 0);
+    assert.deepEqual(allowed.policies, ['only-5432']);
+    assert.deepEqual((await flows(`port=22&verdict=forwarded&container=${one.vmid}`)).flows, [], 'nothing of it was let through');
+    const { stdout } = await rig.daemon.cli('flows', '--container', String(one.vmid), '--port', '22');
+    assert.match(stdout, new RegExp(`dropped +ingress +tcp +${one.vmid} [0-9.]+:\\d+ +${other.vmid} ${address}:22 +no policy allows it`));
+  });
+
+  it('the host and the world are named', async () => {
+    const [one, , address] = await two();
+    await rig.node.run('ping', '-c', '1', '-W', '1', address);
+    await one.exec(['ping', '-c', '1', '-w', '1', '10.99.0.1']);
+    const fromHost = await flow('protocol=icmp', ({ from, to }) => from.kind === 'host' && to.address === address);
+    assert.equal(fromHost.to.kind, 'container');
+    const toWorld = await flow(`container=${one.vmid}`, ({ to }) => to.kind === 'world');
+    assert.equal(toWorld.to.address, '10.99.0.1');
+  });
+
+  it('who follows sees them as they come, goes on after the agent was killed, and is told of the gap', async function () {
+    this.timeout(120_000);
+    const [one, other, address] = await two();
+    const follower = await follow('--json', '--container', String(other.vmid));
+    await until('the first flow comes', async () => {
+      await reaches(one, address, 1);
+      return follower.lines().some((line) => line.type === 'flow' && line.from.vmid === one.vmid);
+    });
+    await rig.node.killAgent();
+    await until('the service noticed', async () => (await status()).hubble !== 'connected');
+    assert.equal(await reaches(one, address, 3), true, 'traffic goes on without the agent');
+    await rig.node.startAgent();
+    await until('Hubble is heard again', async () => (await status()).hubble === 'connected', 60);
+    const before = follower.lines().length;
+    await until('new flows come to the same follower', async () => {
+      await reaches(one, address, 1);
+      return follower
+        .lines()
+        .slice(before)
+        .some((line) => line.type === 'flow' && line.to.vmid === other.vmid);
+    });
+    const gap = follower.lines().find((line) => line.type === 'loss');
+    assert.equal(gap?.type === 'loss' && gap.place, 'away');
+    assert.ok((await status()).gaps >= 1);
+    assert.ok((await flows('limit=1000')).losses.some(({ place, count }) => place === 'away' && count === null));
+  });
+
+  it('the service remembers them over its own end, and asks Hubble for what came meanwhile', async function () {
+    this.timeout(120_000);
+    const [one, other, address] = await two();
+    assert.equal(await reaches(one, address), true);
+    const kept = await flow(`container=${one.vmid}`, ({ to }) => to.vmid === other.vmid);
+    await rig.daemon.kill9();
+    await one.exec(['nc', '-w', '1', address, '7777']).catch(() => {});
+    await rig.daemon.start();
+    assert.equal((await flow(`container=${one.vmid}`, ({ id }) => id === kept.id)).time, kept.time);
+    const meanwhile = await flow('port=7777', ({ from }) => from.vmid === one.vmid);
+    assert.equal(meanwhile.to.vmid, other.vmid);
+  });
+
+  const status = async () => (await rig.daemon.api('GET', '/v1/status')).body.flows;
+});
+
+interface Follower {
+  lines(): FlowLine[];
+  end(): Promise<void>;
+}
+
+function createFollower(child: ChildProcess): Follower {
+  let text = '';
+  child.stdout?.setEncoding('utf8').on('data', (chunk: string) => {
+    text += chunk;
+  });
+  return {
+    lines: () =>
+      text
+        .split('\n')
+        .slice(0, -1)
+        .map((line) => JSON.parse(line)),
+    async end() {
+      if (child.exitCode !== null) return;
+      child.kill('SIGTERM');
+      await once(child, 'exit');
+    },
+  };
+}
