@@ -92,10 +92,11 @@ async function main(argv: readonly string[]): Promise<void> {
   });
   const flows = createFlowLog({ store: flowStore, limits: () => configuration.current.settings.flows, clock: now, log });
   const { hubbleSocket } = settings.cilium;
+  const ownerOf = ownersOf({ store, proxmox });
   const flowIntake = createFlowIntake({
     flows,
     present: () => existsSync(hubbleSocket),
-    connect: () => connectHubble({ socket: hubbleSocket, ownerOf: ownersOf(store), clock: now }),
+    connect: () => connectHubble({ socket: hubbleSocket, ownerOf, clock: now }),
     clock: now,
     log,
   });

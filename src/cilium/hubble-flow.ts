@@ -110,7 +110,7 @@ function endOf(
   const kind = reservedKind(labels);
   if (kind === 'host' || kind === 'node') return { ...end, kind, vmid: null, name: '' };
   const owner = address === '' ? null : ownerOf(address);
-  if (owner) return { ...end, kind: 'container', ...owner };
+  if (owner) return { ...end, kind: 'container', vmid: owner.vmid, name: clipped(owner.name, 63) };
   if (kind === 'world') return { ...end, kind, vmid: null, name: clipped((names[0] ?? '').replace(/\.$/, ''), 253) };
   const own = labels.filter((one) => !one.startsWith('reserved:') && !one.includes('io.kubernetes.') && !one.includes('io.cilium.'));
   const text = clipped(own.slice(0, 16).join(','), 253);

@@ -94,8 +94,10 @@ describe('flows on Cilium', () => {
     const allowed = await flow(`port=5432&verdict=forwarded&container=${other.vmid}`, ({ policies }) => policies.length > 0);
     assert.deepEqual(allowed.policies, ['only-5432']);
     assert.deepEqual((await flows(`port=22&verdict=forwarded&container=${one.vmid}`)).flows, [], 'nothing of it was let through');
-    const { stdout } = await rig.daemon.cli('flows', '--container', String(one.vmid), '--port', '22');
-    assert.match(stdout, new RegExp(`dropped +ingress +tcp +${one.vmid} [0-9.]+:\\d+ +${other.vmid} ${address}:22 +no policy allows it`));
+    // LXC's own names of them, as in their labels
+    const { stdout } = await rig.daemon.cli('flows', '--container', `ct${one.vmid}`, '--port', '22');
+    const [from, to] = [one, other].map(({ vmid }) => `ct${vmid} \\(${vmid}\\)`);
+    assert.match(stdout, new RegExp(`dropped +ingress +tcp +${from} [0-9.]+:\\d+ +${to} ${address}:22 +no policy allows it`));
   });
 
   it('the host and the world are named', async () => {
