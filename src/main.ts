@@ -2,11 +2,13 @@ import { existsSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { createCilium } from './cilium/cilium.ts';
+import { createClusterIdentities } from './cilium/cluster-identities.ts';
+import { createEtcd } from './cilium/etcd.ts';
 import { connectHubble } from './cilium/hubble.ts';
 import { createCniRuntime } from './cni/create-runtime.ts';
 import { createConfiguration } from './config/create.ts';
 import { loadNodeConfig } from './config/node-config.ts';
-import { ciliumPaths } from './core/cilium-agent.ts';
+import { ciliumPaths, etcdAccess } from './core/cilium-agent.ts';
 import { dnsIssues } from './core/policy-issues.ts';
 import { createDatapath } from './datapath/datapath.ts';
 import { createHost } from './host/host.ts';
@@ -72,6 +74,11 @@ async function main(argv: readonly string[]): Promise<void> {
     log: (message, facts) => log.warn(facts, message),
   });
   const reservations = createReservations({ root: settings.root, store, clock: now, writable: () => configuration.current.writable, node });
+  const clusterIdentities = createClusterIdentities({
+    etcd: createEtcd(etcdAccess(settings.cilium)),
+    graceMs: settings.cilium.unusedIdentityMinutes * 60_000,
+    clock: now,
+  });
   const metrics = createMetrics({
     version,
     source: () => ({
@@ -80,6 +87,7 @@ async function main(argv: readonly string[]): Promise<void> {
       pools: pools({ store, configuration }),
       debts: store.debts.list().length,
       problems: configuration.current.problems,
+      identities: clusterIdentities,
     }),
   });
   const exporter = settings.tracing && createOtlpExporter({ endpoint: settings.tracing.otlp, version, node });
@@ -114,6 +122,7 @@ async function main(argv: readonly string[]): Promise<void> {
     proxmox,
     flows,
     flowIntake,
+    clusterIdentities,
     runtime: createCniRuntime({
       pluginDirs: settings.pluginDirs,
       cacheDir: settings.cniCacheDir,

@@ -49,15 +49,26 @@ export function etcdEndpoints({ etcd }: CiliumSettings): string[] {
   return etcd === 'embedded' ? [embeddedEtcd] : etcd.endpoints;
 }
 
-/** etcd's client configuration as the agent reads it (kvstore option `etcd.config`). */
-export function etcdConfig(settings: CiliumSettings): Record<string, unknown> {
+/** How this node reaches etcd. */
+export function etcdAccess(settings: CiliumSettings): { endpoints: string[]; caFile?: string; certFile?: string; keyFile?: string } {
   const { etcd } = settings;
-  const files: Partial<Exclude<CiliumSettings['etcd'], string>> = etcd === 'embedded' ? {} : etcd;
+  const { caFile, certFile, keyFile }: Partial<Exclude<CiliumSettings['etcd'], string>> = etcd === 'embedded' ? {} : etcd;
   return {
     endpoints: etcdEndpoints(settings),
-    ...(files.caFile && { 'trusted-ca-file': files.caFile }),
-    ...(files.certFile && { 'cert-file': files.certFile }),
-    ...(files.keyFile && { 'key-file': files.keyFile }),
+    ...(caFile && { caFile }),
+    ...(certFile && { certFile }),
+    ...(keyFile && { keyFile }),
+  };
+}
+
+/** etcd's client configuration as the agent reads it (kvstore option `etcd.config`). */
+export function etcdConfig(settings: CiliumSettings): Record<string, unknown> {
+  const { endpoints, caFile, certFile, keyFile } = etcdAccess(settings);
+  return {
+    endpoints,
+    ...(caFile && { 'trusted-ca-file': caFile }),
+    ...(certFile && { 'cert-file': certFile }),
+    ...(keyFile && { 'key-file': keyFile }),
   };
 }
 

@@ -1,6 +1,7 @@
 import type { Route } from './route.ts';
 import { aboutRoutes } from './routes/about.ts';
 import { ciliumAgentRoutes } from './routes/cilium-agent.ts';
+import { ciliumMapRoutes } from './routes/cilium-maps.ts';
 import { containerRoutes } from './routes/containers.ts';
 import { flowRoutes } from './routes/flows.ts';
 import { hookRoutes } from './routes/hooks.ts';
@@ -15,6 +16,7 @@ export const routes: readonly Route[] = [
   ...networkRoutes,
   ...containerRoutes,
   ...ciliumAgentRoutes,
+  ...ciliumMapRoutes,
   ...recordRoutes,
   ...flowRoutes,
   ...aboutRoutes,

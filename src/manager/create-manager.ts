@@ -6,6 +6,7 @@ import type { Requester } from '../model/operation.ts';
 import { outsideTrace } from '../observe/tracing.ts';
 import { networkOf, render } from './attach.ts';
 import { createAgentManager } from './cilium-agent.ts';
+import { identityViews } from './cluster-identities.ts';
 import { attachInterface, changeLabels, detachInterface } from './configure.ts';
 import type { Dependencies } from './dependencies.ts';
 import { examine } from './doctor.ts';
@@ -233,6 +234,7 @@ export function createManager(deps: Dependencies): RunningManager {
       const good = names.filter((file) => !files.has(file)).map((what) => ({ what, ok: true, message: 'good', error: null }));
       return { ok: bad.length === 0, results: [...bad, ...good] };
     },
+    ciliumIdentities: () => identityViews(deps),
     async reload() {
       await configuration.refresh();
       await writeMarkers(deps, configuration.current);

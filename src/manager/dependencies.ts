@@ -1,4 +1,5 @@
 import type { Cilium } from '../cilium/cilium.ts';
+import type { ClusterIdentities } from '../cilium/cluster-identities.ts';
 import type { CniRuntime } from '../cni/runtime.ts';
 import type { Configuration } from '../config/configuration.ts';
 import type { Datapath } from '../datapath/datapath.ts';
@@ -28,6 +29,7 @@ export interface Dependencies {
   proxmox: ProxmoxFacts;
   flows: FlowLog;
   flowIntake: FlowIntake;
+  clusterIdentities: ClusterIdentities;
   trace: Trace;
   /** epoch ms */
   clock: () => number;

@@ -9,6 +9,7 @@ import type {
   OperationView,
   StatusView,
 } from '../model/api.ts';
+import type { IdentityView } from '../model/cilium-maps-api.ts';
 import type { Conflist } from '../model/cni.ts';
 import type { ContainerInterface } from '../model/container.ts';
 import type { FlowFilter } from '../model/flow.ts';
@@ -50,5 +51,7 @@ export interface Manager extends AgentManager {
   doctor(): Promise<DoctorView>;
   gc(options: { dryRun: boolean }, requester: Requester): Promise<GcView>;
   checkConfiguration(): Promise<CheckView>;
+  /** Identities of the cluster, from etcd. */
+  ciliumIdentities(): Promise<IdentityView[]>;
   reload(requester: Requester): Promise<StatusView>;
 }

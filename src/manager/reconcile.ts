@@ -4,6 +4,7 @@ import { asPveCniError, errorRecord } from '../model/errors.ts';
 import type { Requester } from '../model/operation.ts';
 import { reserveAll } from './addresses.ts';
 import { prepareNetwork } from './attach.ts';
+import { createIdentityCollector } from './cluster-identities.ts';
 import type { Dependencies } from './dependencies.ts';
 import { archiveDestroyed } from './destroyed.ts';
 import { createLostEndpoints, type Lost } from './endpoints.ts';
@@ -38,6 +39,7 @@ export function createReconciler(deps: Dependencies, operations: Operations, ide
   const service: Requester = { door: 'service', user: 'root' };
   const lostEndpoints = createLostEndpoints(deps);
   const problems = new Map<string, ReturnType<typeof errorRecord>>();
+  const collectIdentities = createIdentityCollector(deps, operations);
   let last: number | null = null;
   let offset = 0;
   let running: Promise<void> | null = null;
@@ -61,6 +63,7 @@ export function createReconciler(deps: Dependencies, operations: Operations, ide
     await reconcileContainers(await lostEndpoints());
     await identities.settle();
     await house({ all: false });
+    await note('cilium/identities', collectIdentities);
     last = clock();
   }
 

@@ -47,6 +47,12 @@ export const ciliumSettings = z
       .union([z.literal('embedded'), etcdCluster])
       .default('embedded')
       .meta({ description: '`embedded`: one of this node alone; else the cluster’s endpoints' }),
+    unusedIdentityMinutes: z
+      .number()
+      .positive()
+      .max(10_080)
+      .default(15)
+      .meta({ description: 'minutes that nobody has used an identity before it is removed from etcd' }),
     clusterName: z
       .string()
       .regex(/^[a-z0-9]([a-z0-9-]{0,30}[a-z0-9])?$/, 'must be lower-case letters, digits and "-", 32 at most')

@@ -197,6 +197,20 @@ export const errorCodes = {
     'Cilium’s agent does not enforce exactly what the policy files say.',
     'See `pve-cni policy list` for what differs, and `pve-cni cilium status`.',
   ),
+  CILIUM_ETCD_UNAVAILABLE: row(
+    'CNIError',
+    503,
+    true,
+    'None of the etcd servers that Cilium keeps its identities in answers.',
+    'Start etcd, or correct `cilium.etcd` in pve-cnid.yaml; the message says what each server did.',
+  ),
+  CILIUM_ETCD_FAILED: row(
+    'CNIError',
+    502,
+    false,
+    'etcd answered with something unknown.',
+    'Use etcd 3.4 or 3.5, and let its endpoints be those for clients.',
+  ),
   CNI_CANCELLED: row('CNIError', 499, true, 'The operation was given up before it ended, and undone.', 'Try again.'),
   // IPAMError: addresses
   IPAM_POOL_EXHAUSTED: row(

@@ -12,6 +12,8 @@ export interface MetricsState {
   /** how many */
   debts: number;
   problems: readonly ConfigProblem[];
+  /** of Cilium; null: nobody has looked */
+  identities?: { counts: { used: number; unused: number } | null; removed: number };
 }
 export type AddressFamily = 'ipv4' | 'ipv6';
 /** A configuration file that is wrong now. */
@@ -65,6 +67,17 @@ export function createMetrics({ source, version, counters = readLinkCounters }: 
     registers,
   });
   const debts = new Gauge({ name: 'pve_cni_debts', help: 'Undone clean-ups that will be retried.', registers });
+  const identities = new Gauge({
+    name: 'pve_cni_cilium_identities',
+    help: 'Identities in etcd at the last look, by state (used, unused).',
+    labelNames: ['state'],
+    registers,
+  });
+  const removedIdentities = new Counter({
+    name: 'pve_cni_cilium_identities_removed_total',
+    help: 'Identities that this node removed from etcd because nobody used them.',
+    registers,
+  });
   const configErrors = new Counter({
     name: 'pve_cni_config_errors_total',
     help: 'Errors found in a configuration object, counted when they appear.',
@@ -110,6 +123,10 @@ export function createMetrics({ source, version, counters = readLinkCounters }: 
     );
     observeProblems(state.problems);
     debts.set(state.debts);
+    identities.reset();
+    for (const [use, count] of Object.entries(state.identities?.counts ?? {})) identities.set({ state: use }, count);
+    removedIdentities.reset();
+    removedIdentities.inc(state.identities?.removed ?? 0);
     interfaces.reset();
     for (const network of new Set([...state.pools, ...state.attachments].map((one) => one.network)))
       for (const phase of phases) interfaces.set({ network, state: phase }, 0);

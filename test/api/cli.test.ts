@@ -118,6 +118,7 @@ describe('the command', () => {
       asked: ['operations', { vmid: 101, limit: 5 }],
       reads: /op-1.*attach.*200 ms/,
     },
+    { argv: ['cilium', 'identities'], asked: ['ciliumIdentities'], reads: /4711 +101 +node1 +- +app=web\n/ },
     { argv: ['operation', 'show', 'op-1'], asked: ['operation', 'op-1'], reads: /root through lxc-hook/ },
   ];
 
@@ -304,6 +305,8 @@ describe('the command', () => {
       'operation list',
       'operation show',
       'flows',
+      'cilium',
+      'cilium identities',
       'completion',
     ]) {
       const { code, out } = await run([...line.split(' ').filter(Boolean), '--help']);

@@ -2,6 +2,7 @@
 import type { Manager } from '../../src/manager/manager.ts';
 import type { AddressView, ContainerView, NetworkView, OperationView, StatusView } from '../../src/model/api.ts';
 import type { CiliumConfigView, CiliumStatusView } from '../../src/model/cilium-api.ts';
+import type { IdentityView } from '../../src/model/cilium-maps-api.ts';
 import type { FlowLossView, FlowView } from '../../src/model/flow-api.ts';
 
 const time = '2026-11-24T09:15:02.123Z';
@@ -79,6 +80,14 @@ const address: AddressView = {
   since: time,
   releaseAt: null,
   inUse: true,
+};
+
+const identity: IdentityView = {
+  id: 4711,
+  vmid: 101,
+  labels: ['k8s:app=web', 'k8s:type=container', 'k8s:vmid=101'],
+  nodes: ['node1'],
+  unusedSince: null,
 };
 
 const status: StatusView = {
@@ -194,6 +203,7 @@ export function fixedManager(calls: Calls, changes: Partial<Manager> = {}): Mana
       ],
     }),
     checkConfiguration: async () => ({ ok: true, results: [] }),
+    ciliumIdentities: async () => [identity, { ...identity, id: 5001, vmid: null, nodes: [], unusedSince: time }],
     reload: async () => status,
     ...changes,
   };

@@ -151,7 +151,10 @@ async function createNode(options: {
   if (!own) {
     // a process that holds the namespaces
     const script = 'hostname "$0"; echo ready; exec sleep infinity';
-    const holder = spawn('unshare', ['--uts', 'scripts/isolated', 'sh', '-c', script, name], { stdio: ['ignore', 'pipe', 'inherit'] });
+    // an agent counts mounts of bpf that are hidden below another /sys, too
+    const without = 'umount -l /sys/fs/bpf; exec scripts/isolated "$@"';
+    const args = ['--uts', '--mount', 'sh', '-c', without, 'node', 'sh', '-c', script, name];
+    const holder = spawn('unshare', args, { stdio: ['ignore', 'pipe', 'inherit'] });
     undo.push(() => end(holder, 'SIGKILL'));
     await once(holder.stdout as NodeJS.ReadableStream, 'data');
     enter = ['nsenter', '-t', String(holder.pid), '--net', '--mount', '--uts', '--wd=/', '--'];
@@ -181,7 +184,8 @@ async function createNode(options: {
   for (const [flag, value] of Object.entries(agentConfig(parsed, { paths, nodeAddress: address })))
     writeFileSync(join(paths.configDir, flag), value);
 
-  const agent = createAgent({ socket: parsed.socket });
+  // of another node: as its own mount namespace has it
+  const agent = createAgent({ socket: own ? parsed.socket : `/proc/${pid}/root${parsed.socket}` });
   const logFile = join(folder, 'agent.log');
   writeFileSync(logFile, '');
   let child: ChildProcess | null = null;

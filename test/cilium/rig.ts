@@ -11,6 +11,8 @@ import { binaries, createLab, type Lab, type LabOptions, type Node, needsCilium,
 /** Real containers on real agents: on each node of a lab a service, all of one cluster (they share the configuration root). */
 
 export interface CiliumRigOptions extends Omit<LabOptions, 'folders'> {
+  /** on how many of the nodes a service runs, from the first; on all when absent */
+  services?: number;
   /** files below the root */
   files?: Record<string, string>;
   /** keys of pve-cnid.yaml besides `cilium` */
@@ -49,7 +51,7 @@ const networks = {
 };
 
 export function useCilium(options: CiliumRigOptions = {}): CiliumRig {
-  const { nodes: count = 1, settings = {}, files = networks } = options;
+  const { nodes: count = 1, services = count, settings = {}, files = networks } = options;
   let lab: Lab | undefined;
   let daemons: Daemon[] = [];
   let containers: Container[] = [];
@@ -61,7 +63,7 @@ export function useCilium(options: CiliumRigOptions = {}): CiliumRig {
     needsCilium(this);
     assert.equal((await execa('ip', ['route', 'show', 'default'])).stdout, '', 'run this by scripts/isolated');
     kernel = await snapshotKernel();
-    for (let index = 1; index <= count; index++)
+    for (let index = 1; index <= services; index++)
       daemons.push(
         await createDaemon({
           files: index === 1 ? { 'settings.yaml': 'releaseAfterHours: 0\n', ...files } : {},

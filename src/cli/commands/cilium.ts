@@ -4,6 +4,7 @@ import type { CiliumConfigView, CiliumStatusView } from '../../model/cilium-api.
 import { type Act, examples } from '../program.ts';
 import { renderCiliumConfig, renderCiliumStatus } from '../views/cilium.ts';
 import { renderDoctor } from '../views/service.ts';
+import { addCiliumMapCommands } from './cilium-maps.ts';
 
 export function addCiliumCommands(program: Command, act: Act): void {
   const cilium = program
@@ -51,4 +52,6 @@ export function addCiliumCommands(program: Command, act: Act): void {
         if (answer.differences.length > 0) context.found();
       }),
     );
+
+  addCiliumMapCommands(cilium, act);
 }
