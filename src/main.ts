@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { fileURLToPath } from 'node:url';
+import { readAgentState } from './cilium/agent-metrics.ts';
 import { createCilium } from './cilium/cilium.ts';
 import { createClusterIdentities } from './cilium/cluster-identities.ts';
 import { createEtcd } from './cilium/etcd.ts';
@@ -81,13 +82,15 @@ async function main(argv: readonly string[]): Promise<void> {
   });
   const metrics = createMetrics({
     version,
-    source: () => ({
+    source: async () => ({
       attachments: store.attachments.brief(),
       addresses: store.addresses.list(),
       pools: pools({ store, configuration }),
       debts: store.debts.list().length,
       problems: configuration.current.problems,
       identities: clusterIdentities,
+      flows: { ...flows.counts(), connected: flowIntake.state().hubble === 'connected' },
+      agent: await readAgentState(cilium, settings.cilium.metricsPort),
     }),
   });
   const exporter = settings.tracing && createOtlpExporter({ endpoint: settings.tracing.otlp, version, node });

@@ -1,11 +1,12 @@
 import type { DoctorView } from '../model/api.ts';
 import { asPveCniError } from '../model/errors.ts';
 import type { Dependencies } from './dependencies.ts';
+import { checkFlows } from './flow-check.ts';
 import { inspectGarbage } from './garbage.ts';
 import type { Reconciler } from './reconcile.ts';
 
 type Check = DoctorView['checks'][number];
-type Finding = { state: Check['state']; message: string; cure?: string };
+export type Finding = { state: Check['state']; message: string; cure?: string };
 
 const ok = (message: string): Finding => ({ state: 'ok', message });
 
@@ -119,6 +120,7 @@ const checks: Record<string, (deps: Dependencies, reconciler: Reconciler) => Pro
     }));
     return found.length > 0 ? found : [ok('every network is ready on this node')];
   },
+  flows: checkFlows,
   async state({ store }) {
     return store.rebuilt
       ? [

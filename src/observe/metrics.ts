@@ -2,6 +2,8 @@ import { Counter, Gauge, Histogram, Registry } from 'prom-client';
 import { type LinkCounters, readLinkCounters } from '../host/link-counters.ts';
 import { type AddressReservation, type Attachment, attachmentMoves } from '../model/attachment.ts';
 import type { Operation } from '../model/operation.ts';
+import { agentMetrics } from './agent-metrics.ts';
+import { createFlowMetrics, type FlowMetricsState } from './flow-metrics.ts';
 
 /** What the metrics are read from at every scrape. */
 export interface MetricsState {
@@ -14,6 +16,13 @@ export interface MetricsState {
   problems: readonly ConfigProblem[];
   /** of Cilium; null: nobody has looked */
   identities?: { counts: { used: number; unused: number } | null; removed: number };
+  flows: FlowMetricsState;
+  /** Cilium's agent of this node, and its own page */
+  agent: {
+    up: boolean;
+    page: string;
+    endpoints: readonly { vmid: number; name: string; ifname: string; endpoint: number; identity: number; state: string }[];
+  };
 }
 export type AddressFamily = 'ipv4' | 'ipv6';
 /** A configuration file that is wrong now. */
@@ -100,6 +109,14 @@ export function createMetrics({ source, version, counters = readLinkCounters }: 
       registers,
     }),
   }));
+  const agentUp = new Gauge({ name: 'pve_cni_cilium_agent_up', help: 'Whether Cilium’s agent answers (1) or not (0).', registers });
+  const endpoints = new Gauge({
+    name: 'pve_cni_cilium_endpoint_info',
+    help: 'Which endpoint of Cilium’s agent is which interface of a container, and its identity.',
+    labelNames: ['vmid', 'container', 'ifname', 'endpoint', 'identity', 'state'],
+    registers,
+  });
+  const setFlows = createFlowMetrics(registry);
   new Gauge({ name: 'pve_cni_build_info', help: 'Version of the service.', labelNames: ['version', 'nodejs'], registers }).set(
     { version, nodejs: process.version },
     1,
@@ -122,6 +139,10 @@ export function createMetrics({ source, version, counters = readLinkCounters }: 
       })),
     );
     observeProblems(state.problems);
+    setFlows(state.flows);
+    agentUp.set(state.agent.up ? 1 : 0);
+    endpoints.reset();
+    for (const { vmid, name, ...labels } of state.agent.endpoints) endpoints.set({ vmid, container: name, ...labels }, 1);
     debts.set(state.debts);
     identities.reset();
     for (const [use, count] of Object.entries(state.identities?.counts ?? {})) identities.set({ state: use }, count);
@@ -141,6 +162,7 @@ export function createMetrics({ source, version, counters = readLinkCounters }: 
       counter.reset();
       for (const { labels, values } of read) if (values) counter.inc(labels, values[field]);
     }
+    return state.agent;
   };
 
   return {
@@ -158,8 +180,10 @@ export function createMetrics({ source, version, counters = readLinkCounters }: 
       }
     },
     async render() {
-      await refresh();
-      return { contentType: registry.contentType, text: await registry.metrics() };
+      const agent = await refresh();
+      const names = new Map(agent.endpoints.map((one) => [one.endpoint, one]));
+      const ofAgent = agentMetrics(agent.page, (endpoint) => names.get(endpoint));
+      return { contentType: registry.contentType, text: `${await registry.metrics()}${ofAgent}` };
     },
   };
 }

@@ -1,9 +1,10 @@
 import assert from 'node:assert/strict';
-import { type ChildProcess, spawn } from 'node:child_process';
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { renameSync, rmSync, writeFileSync } from 'node:fs';
+import { readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import type { FlowLine, FlowsView, FlowView } from '../../src/model/flow-api.ts';
 import type { Container } from '../support/lxc.ts';
+import { skip } from '../support/skip.ts';
 import { until } from '../support/until.ts';
 import { reaches, useCilium } from './rig.ts';
 
@@ -150,8 +151,75 @@ describe('flows on Cilium', () => {
     assert.equal(meanwhile.to.vmid, other.vmid);
   });
 
+  it('a flood of dropped packets raises the count of what is lost, not memory, and does not hold up a start', async function () {
+    this.timeout(120_000);
+    const [, other, address] = await two();
+    const later = await rig.container();
+    await apply('nothing', { endpointSelector: { matchLabels: { vmid: String(other.vmid) } }, ingress: [{}] });
+    const before = { lost: (await status()).lost, bytes: residentBytes(rig.daemon.pid()) };
+    // many processes' worth of datagrams from the host, each of which is dropped and told of
+    const flood = `const s = require('dgram').createSocket('udp4');
+      const send = () => { for (let i = 0; i < 500; i++) s.send('x', 1024 + Math.floor(Math.random() * 60000), '${address}'); setImmediate(send); };
+      s.bind(send); setTimeout(() => process.exit(), 6000);`;
+    const flooding = once(spawn(process.execPath, ['-e', flood], { stdio: 'ignore' }), 'exit');
+    await until('flows of the flood come', async () => (await flows('protocol=udp&verdict=dropped&limit=1')).flows.length > 0);
+    const begin = performance.now();
+    await later.start();
+    const startMs = performance.now() - begin;
+    await flooding;
+    const { lost } = await status();
+    const grown = residentBytes(rig.daemon.pid()) - before.bytes;
+    console.log(`      ${lost - before.lost} lost, ${Math.round(grown / 1024)} KiB more, a start took ${Math.round(startMs)} ms`);
+    assert.ok(lost > before.lost, 'what is not seen is counted');
+    assert.ok(grown < 64 * 1024 * 1024, `${grown} bytes`);
+    assert.ok(startMs < 10_000, `${startMs} ms`);
+    assert.ok((await flows('limit=1')).losses.length > 0);
+  });
+
+  it('the service’s metrics have the agent’s, with the containers of its endpoints, and say when it is away', async function () {
+    this.timeout(120_000);
+    const [one] = await two();
+    const { body: text } = await rig.daemon.api('GET', '/metrics');
+    assert.match(text, /^pve_cni_cilium_agent_up 1$/m);
+    assert.match(text, /^pve_cni_hubble_up 1$/m);
+    assert.match(
+      text,
+      new RegExp(`^pve_cni_cilium_endpoint_info\\{vmid="${one.vmid}",container="ct${one.vmid}",ifname="eth0",endpoint="\\d+"`, 'm'),
+    );
+    assert.match(text, /^cilium_endpoint_state\{endpoint_state="ready"\} [1-9]/m);
+    assert.doesNotMatch(text, /^(go|process)_/m);
+    if (spawnSync('promtool', ['--version']).error) skip(this, 'promtool is not installed (Debian: prometheus)');
+    const { stdout, stderr } = spawnSync('promtool', ['check', 'metrics'], { input: text, encoding: 'utf8' });
+    assert.equal(stdout + stderr, '');
+    await rig.node.killAgent();
+    assert.match((await rig.daemon.api('GET', '/metrics')).body, /^pve_cni_cilium_agent_up 0$/m);
+    await rig.node.startAgent();
+  });
+
+  it('doctor finds an agent without Hubble', async function () {
+    this.timeout(120_000);
+    const check = async () =>
+      (await rig.daemon.api('GET', '/v1/doctor')).body.checks.find(({ name }: { name: string }) => name === 'flows');
+    await until('flows come in', async () => (await check()).state === 'ok');
+    const flag = `${rig.node.paths.configDir}/enable-hubble`;
+    const restart = async (value: string) => {
+      writeFileSync(flag, value);
+      await rig.node.stopAgent();
+      await rig.node.startAgent();
+    };
+    await restart('false');
+    const found = await until('it is found', async () => ((await check()).state === 'warning' ? await check() : null));
+    assert.match(found.message, /hubble\.sock/);
+    await restart('true');
+    await until('flows come in again', async () => (await check()).state === 'ok', 60);
+  });
+
   const status = async () => (await rig.daemon.api('GET', '/v1/status')).body.flows;
 });
+
+function residentBytes(pid: number): number {
+  return Number(/VmRSS:\s+(\d+) kB/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1]) * 1024;
+}
 
 interface Follower {
   lines(): FlowLine[];

@@ -32,6 +32,8 @@ describe('metrics', () => {
       ],
       debts: 3,
       problems: [],
+      flows: { kept: 0, lost: {}, gaps: 0, drops: new Map(), rows: 0, bytes: 0, connected: false },
+      agent: { up: false, page: '', endpoints: [] },
     };
   });
   const make = () => createMetrics({ source: () => state, version: '1.2.3', counters });
@@ -64,7 +66,7 @@ describe('metrics', () => {
   it('forgets the interfaces, networks and addresses that are gone', async () => {
     const metrics = make();
     await metrics.render();
-    state = { attachments: [], addresses: [], pools: [], debts: 0, problems: [] };
+    state = { ...state, attachments: [], addresses: [], pools: [], debts: 0, problems: [] };
     assert.equal((await metrics.render()).text.includes('web'), false);
   });
 
@@ -94,6 +96,61 @@ describe('metrics', () => {
     assert.equal(value((await metrics.render()).text, series), '2');
   });
 
+  it('counts flows that were kept, lost and dropped, each by what it is known for', async () => {
+    const drops = new Map([
+      ['no policy allows it', 3],
+      ['a "quoted" reason', 1],
+    ]);
+    state.flows = { kept: 7, lost: { hubble: 5, kernel: 0 }, gaps: 2, drops, rows: 4, bytes: 8192, connected: true };
+    const metrics = make();
+    await metrics.render();
+    const { text } = await metrics.render();
+    assert.equal(value(text, 'pve_cni_flows_kept_total'), '7');
+    assert.equal(value(text, 'pve_cni_flows_lost_total{place="hubble"}'), '5');
+    assert.equal(value(text, 'pve_cni_flows_lost_total{place="kernel"}'), '0');
+    assert.equal(value(text, 'pve_cni_flow_gaps_total'), '2');
+    assert.equal(value(text, 'pve_cni_flows_dropped_total{reason="no policy allows it"}'), '3');
+    assert.equal(value(text, 'pve_cni_flow_store_rows'), '4');
+    assert.equal(value(text, 'pve_cni_hubble_up'), '1');
+  });
+
+  it('says that there is no agent, and shows nothing of one', async () => {
+    const { text } = await make().render();
+    assert.equal(value(text, 'pve_cni_cilium_agent_up'), '0');
+    assert.doesNotMatch(text, /^cilium_/m);
+  });
+
+  it('shows the agent’s own metrics, with the container where one is of an endpoint', async () => {
+    const page = [
+      '# HELP cilium_endpoint_state Count of all endpoints',
+      '# TYPE cilium_endpoint_state gauge',
+      'cilium_endpoint_state{endpoint_state="ready"} 3',
+      '# HELP cilium_bpf_map_pressure Fill percentage of map',
+      '# TYPE cilium_bpf_map_pressure gauge',
+      'cilium_bpf_map_pressure{map_name="cilium_policy_v2_00478"} 0.125',
+      'cilium_bpf_map_pressure{map_name="cilium_policy_v2_00999"} 0.5',
+      '# HELP process_cpu_seconds_total Total',
+      '# TYPE process_cpu_seconds_total counter',
+      'process_cpu_seconds_total 12.5',
+      '',
+    ].join('\n');
+    state.agent = {
+      up: true,
+      page,
+      endpoints: [{ vmid: 101, name: 'web', ifname: 'eth0', endpoint: 478, identity: 50_000, state: 'ready' }],
+    };
+    const { text } = await make().render();
+    assert.equal(value(text, 'pve_cni_cilium_agent_up'), '1');
+    assert.equal(
+      value(text, 'pve_cni_cilium_endpoint_info{vmid="101",container="web",ifname="eth0",endpoint="478",identity="50000",state="ready"}'),
+      '1',
+    );
+    assert.equal(value(text, 'cilium_endpoint_state{endpoint_state="ready"}'), '3');
+    assert.equal(value(text, 'cilium_bpf_map_pressure{map_name="cilium_policy_v2_00478",vmid="101",container="web"}'), '0.125');
+    assert.equal(value(text, 'cilium_bpf_map_pressure{map_name="cilium_policy_v2_00999"}'), '0.5');
+    assert.doesNotMatch(text, /process_cpu/);
+  });
+
   it('serves whole states to two scrapes at once', async () => {
     const metrics = make();
     const [one, two] = await Promise.all([metrics.render(), metrics.render()]);
@@ -105,6 +162,9 @@ describe('metrics', () => {
     const metrics = make();
     metrics.observeOperation(attachOperation());
     metrics.observeProblems([{ file: 'networks/web.yaml', error: { message: 'x' } }]);
+    state.flows = { ...state.flows, kept: 1, lost: { queue: 1 }, drops: new Map([['no policy allows it', 1]]) };
+    const page = '# HELP cilium_version Version of the agent\n# TYPE cilium_version gauge\ncilium_version{version="1.20.2"} 1\n';
+    state.agent = { up: true, page, endpoints: [{ vmid: 101, name: 'web', ifname: 'eth0', endpoint: 7, identity: 1, state: 'ready' }] };
     return metrics.render().then(({ text }) => {
       const { status, stdout, stderr } = spawnSync('promtool', ['check', 'metrics'], { input: text, encoding: 'utf8' });
       assert.equal(status, 0, stdout + stderr);
