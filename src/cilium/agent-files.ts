@@ -1,3 +1,4 @@
+import { mkdir } from 'node:fs/promises';
 import type { CiliumPaths } from '../core/cilium-agent.ts';
 import { agentConfig, etcdConfig } from '../core/cilium-agent.ts';
 import type { Host } from '../host/host.ts';
@@ -24,7 +25,8 @@ export async function writeAgentFiles(
   const present = await readFlags(host, paths.configDir);
   const changed = [...new Set([...Object.keys(wanted), ...Object.keys(present)])].filter((flag) => wanted[flag] !== present[flag]).sort();
   await writeWhereOther(host, paths.etcd, `${JSON.stringify(etcdConfig(settings), null, 2)}\n`);
-  // a file that is missing at the agent's start is an error in its log
+  // the agent ends itself when there is no folder of policies; a file of services that is missing is an error in its log
+  await mkdir(paths.policies, { recursive: true, mode: 0o700 });
   if ((await host.readText(paths.services)) === null) await host.writeDurably(paths.services, '{ "services": [], "endpoints": [] }\n');
   for (const flag of changed) {
     const value = wanted[flag];

@@ -15,6 +15,14 @@ export interface CiliumPaths {
   /** how etcd is reached */
   etcd: string;
   ipsecKeys: string;
+  /** link to the folder of the version that runs */
+  current: string;
+  /** a folder for each version */
+  versions: string;
+  /** what is installed, and from where */
+  installed: string;
+  /** data of the embedded etcd */
+  etcdData: string;
   /** what the plugin takes for the agent's socket */
   pluginSocket: string;
 }
@@ -28,6 +36,10 @@ export function ciliumPaths({ stateDir, runDir }: { stateDir: string; runDir: st
     lib: `${base}/lib`,
     etcd: `${base}/etcd.yaml`,
     ipsecKeys: `${base}/ipsec.keys`,
+    current: `${base}/current`,
+    versions: `${base}/versions`,
+    installed: `${base}/installed.json`,
+    etcdData: `${base}/etcd`,
     pluginSocket: `${runDir}/cilium/plugin.sock`,
   };
 }

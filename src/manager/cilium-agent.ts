@@ -1,13 +1,16 @@
 import { readFlags, writeAgentFiles } from '../cilium/agent-files.ts';
 import { type AgentStatus, agentStatus } from '../cilium/agent-status.ts';
+import { type Installed, install, type Place, readInstalled } from '../cilium/installation.ts';
+import { uninstall } from '../cilium/removal.ts';
 import { agentConfig, agentUnit, type CiliumPaths, ciliumPaths, etcdEndpoints, etcdUnit, nodeAddressOf } from '../core/cilium-agent.ts';
 import { flagDifferences, needsRestart } from '../core/cilium-differences.ts';
 import { type NamedFinding, type PreflightInput, preflight } from '../core/cilium-preflight.ts';
 import { statusDifferences } from '../core/cilium-status.ts';
 import type { DoctorView } from '../model/api.ts';
-import type { CiliumConfigView, CiliumStatusView } from '../model/cilium-api.ts';
+import type { CiliumConfigView, CiliumInstallRequest, CiliumStatusView, CiliumWorkView } from '../model/cilium-api.ts';
 import { asPveCniError, failure } from '../model/errors.ts';
 import type { Requester } from '../model/operation.ts';
+import { createCiliumWork, type WorkTools } from './cilium-work.ts';
 import type { Dependencies } from './dependencies.ts';
 import type { Operations } from './operations.ts';
 
@@ -17,10 +20,19 @@ export interface AgentManager {
   ciliumConfig(): Promise<CiliumConfigView>;
   writeCiliumConfig(requester: Requester): Promise<CiliumConfigView>;
   ciliumStatus(): Promise<CiliumStatusView>;
+  /** Begins; what becomes of it is asked by `ciliumWork`. @throws CNIError CILIUM_BUSY */
+  installCilium(wish: CiliumInstallRequest, requester: Requester): Promise<CiliumWorkView>;
+  /** The same for an agent that is installed. @throws CNIError CILIUM_NOT_INSTALLED */
+  upgradeCilium(wish: CiliumInstallRequest, requester: Requester): Promise<CiliumWorkView>;
+  /** @throws CNIError CILIUM_IN_USE, CILIUM_NOT_INSTALLED */
+  uninstallCilium(wish: { force: boolean }, requester: Requester): Promise<CiliumWorkView>;
+  /** the running work, else the last */
+  ciliumWork(): Promise<CiliumWorkView>;
 }
 
 export function createAgentManager(deps: Dependencies, operations: Operations): AgentManager {
   const { host, settings, cilium } = deps;
+  const work = createCiliumWork(deps, operations);
   const wish = settings.cilium;
   const paths: CiliumPaths = ciliumPaths(settings);
 
@@ -56,6 +68,40 @@ export function createAgentManager(deps: Dependencies, operations: Operations): 
     );
   }
 
+  async function place(): Promise<Place> {
+    const [pluginDir = '/opt/cni/bin'] = settings.pluginDirs;
+    return { host, agent: cilium.agent, settings: wish, paths, node: deps.node, nodeAddress: await nodeAddress(), pluginDir };
+  }
+
+  async function put(request: CiliumInstallRequest, { step, signal, id }: WorkTools): Promise<string> {
+    await step('look at the node', async () => {
+      const bad = (await findings(request.binaries === undefined ? 'image' : 'binaries')).filter(({ state }) => state === 'bad');
+      if (bad.length > 0 && !request.force)
+        throw failure(
+          'CILIUM_PREFLIGHT_FAILED',
+          `cannot install Cilium's agent: ${bad.map(({ message, cure }) => `${message} (${cure})`).join('; ')}`,
+          { findings: bad.map(({ name }) => name) },
+        );
+    });
+    return install(await place(), request, { step, signal, id });
+  }
+
+  async function installedOrThrow(what: string): Promise<Installed> {
+    const installed = await readInstalled({ host, paths });
+    if (installed) return installed;
+    throw failure('CILIUM_NOT_INSTALLED', `cannot ${what} Cilium's agent: pve-cni has not installed one here`);
+  }
+
+  /** Containers that would lose their network with the agent. */
+  async function usersOfCilium(): Promise<number[]> {
+    const attached = deps.store.attachments
+      .brief()
+      .filter(({ network }) => deps.configuration.current.networks.get(network)?.type === 'cilium')
+      .map(({ vmid }) => vmid);
+    const endpoints = ((await cilium.endpoints()) ?? []).map(({ vmid }) => vmid);
+    return [...new Set([...attached, ...endpoints])].sort((one, other) => one - other);
+  }
+
   async function configView(written: string[]): Promise<CiliumConfigView> {
     const address = await nodeAddress();
     const flags = agentConfig(wish, { paths, nodeAddress: address });
@@ -71,6 +117,32 @@ export function createAgentManager(deps: Dependencies, operations: Operations): 
   }
 
   return {
+    installCilium: (request, requester) => work.begin('install', requester, (tools) => put(request, tools)),
+    async upgradeCilium(request, requester) {
+      await installedOrThrow('upgrade');
+      return work.begin('upgrade', requester, (tools) => put(request, tools));
+    },
+    async uninstallCilium({ force }, requester) {
+      const installed = await installedOrThrow('uninstall');
+      const users = await usersOfCilium();
+      if (users.length > 0 && !force)
+        throw failure('CILIUM_IN_USE', `cannot uninstall Cilium's agent: ${users.map((vmid) => `container ${vmid}`).join(', ')} use it`, {
+          vmids: users,
+        });
+      return work.begin('uninstall', requester, async ({ step }) => {
+        const endpoints = await cilium.agent.endpoints().catch(() => []);
+        const endpointLinks = endpoints.filter(({ attachmentId }) => attachmentId !== '').map(({ hostInterface }) => hostInterface);
+        return uninstall(await place(), installed, { step, endpointLinks });
+      });
+    },
+    async ciliumWork() {
+      const current = work.current();
+      if (current) return current;
+      throw failure(
+        'OPERATION_UNKNOWN',
+        'nothing was installed, upgraded or removed since the service started; see pve-cni operation list',
+      );
+    },
     async ciliumPreflight() {
       const checks = await findings(null);
       return { ok: checks.every(({ state }) => state === 'ok'), checks };
@@ -93,10 +165,10 @@ export function createAgentManager(deps: Dependencies, operations: Operations): 
       const running = said instanceof Error ? null : said;
       const endpoints = running ? await cilium.agent.endpoints() : [];
       const config = wish.devices.length > 0 || wish.nodeAddress ? await configView([]).catch(() => null) : null;
-      const installed = null;
+      const installed = await readInstalled({ host, paths });
       const differences = statusDifferences({
         settings: wish,
-        installed: installed,
+        installed: installed?.version ?? null,
         running: running && { version: running.version, encryption: running.encryption?.mode ?? '' },
         flags: config?.differences ?? [],
         units,

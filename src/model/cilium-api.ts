@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { errorCodes } from './error-codes.ts';
 
 /** Shapes of Cilium's part of the API. */
 
@@ -22,6 +23,48 @@ export const ciliumConfigView = z
 export type CiliumConfigView = z.output<typeof ciliumConfigView>;
 
 export const ciliumConfigRequest = z.strictObject({}).meta({ id: 'CiliumConfigRequest' });
+
+/** A reference of an image in a registry: HOST[:PORT]/NAME[:TAG][@DIGEST]. */
+const imageReference = z
+  .string()
+  .max(512)
+  .regex(
+    /^[a-z0-9][a-z0-9.-]*(:\d{1,5})?(\/[a-z0-9][a-z0-9._-]*)+(:[A-Za-z0-9_][A-Za-z0-9._-]{0,127})?(@sha256:[0-9a-f]{64})?$/,
+    'must be HOST/NAME:TAG, such as quay.io/cilium/cilium:v1.20.2',
+  );
+
+export const ciliumInstallRequest = z
+  .strictObject({
+    image: imageReference.optional().meta({ description: 'where the agent is fetched from; Cilium’s official image when absent' }),
+    binaries: z
+      .string()
+      .regex(/^\/[^\0]*$/, 'must be an absolute path')
+      .optional()
+      .meta({ description: 'a folder of this node with cilium-agent, cilium-cni, cilium-dbg and bpf/, in place of an image' }),
+    force: z.boolean().default(false).meta({ description: 'in spite of what the preflight finds' }),
+  })
+  .refine(({ image, binaries }) => image === undefined || binaries === undefined, 'image and binaries exclude each other')
+  .meta({ id: 'CiliumInstallRequest' });
+export type CiliumInstallRequest = z.output<typeof ciliumInstallRequest>;
+
+export const ciliumUninstallRequest = z
+  .strictObject({ force: z.boolean().default(false).meta({ description: 'even while containers use Cilium: they lose their network' }) })
+  .meta({ id: 'CiliumUninstallRequest' });
+
+/** Long work on the agent: what is done, what is being done. */
+export const ciliumWorkView = z
+  .object({
+    operation: z.string(),
+    what: z.enum(['install', 'upgrade', 'uninstall', 'rotate-key']),
+    steps: z.array(
+      z.object({ name: z.string(), state: z.enum(['running', 'done', 'failed']), message: z.string(), durationMs: z.number() }),
+    ),
+    state: z.enum(['running', 'done', 'failed']),
+    message: z.string(),
+    error: z.object({ code: z.enum(Object.keys(errorCodes) as [keyof typeof errorCodes]), message: z.string() }).nullable(),
+  })
+  .meta({ id: 'CiliumWork' });
+export type CiliumWorkView = z.output<typeof ciliumWorkView>;
 
 const unit = z.object({ name: z.string(), state: z.string().meta({ description: 'as systemd names it; `absent`, `no systemd`' }) });
 

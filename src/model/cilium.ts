@@ -4,6 +4,8 @@ import { hostDevice } from './names.ts';
 
 /** The Cilium that the agent's configuration, its API and its files are known of. Others of this minor version are let pass. */
 export const ciliumVersion = '1.20.2';
+/** Where the agent comes from when nothing else is said: Cilium's official image. */
+export const ciliumImage = `quay.io/cilium/cilium:v${ciliumVersion}`;
 
 const absolutePath = z.string().regex(/^\/[^\0]*$/, 'must be an absolute path');
 const ipv4Cidr = cidr.refine((text) => !text.includes(':'), 'must be an IPv4 range, such as 10.244.1.0/24');
@@ -60,6 +62,9 @@ export const ciliumSettings = z
       .meta({ description: 'name of the cluster, the same on all its nodes' }),
     socket: absolutePath.default('/run/cilium/cilium.sock').meta({ description: 'socket of the agent' }),
     hubbleSocket: absolutePath.default('/run/cilium/hubble.sock').meta({ description: 'socket of Hubble' }),
+    etcDir: absolutePath
+      .default('/etc')
+      .meta({ description: 'folder whose `systemd/system` and `sysctl.d` an installation of the agent writes to' }),
     metricsPort: z.number().int().min(1).max(65535).default(9962).meta({ description: 'port of the agent’s metrics, on loopback' }),
     healthPort: z.number().int().min(1).max(65535).default(9879).meta({ description: 'port of the agent’s health, on loopback' }),
   })

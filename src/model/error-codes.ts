@@ -211,6 +211,28 @@ export const errorCodes = {
     'etcd answered with something unknown.',
     'Use etcd 3.4 or 3.5, and let its endpoints be those for clients.',
   ),
+  CILIUM_INSTALL_FAILED: row(
+    'CNIError',
+    502,
+    true,
+    'Cilium’s agent could not be fetched, put in place or started; what ran before runs on.',
+    'See the step that is named, then repeat the command.',
+  ),
+  CILIUM_BUSY: row(
+    'CNIError',
+    409,
+    true,
+    'Cilium’s agent is being installed, upgraded or removed by another request.',
+    'Wait for the operation that is named: `pve-cni operation show ID`.',
+  ),
+  CILIUM_IN_USE: row(
+    'CNIError',
+    409,
+    false,
+    'Containers use Cilium.',
+    'Stop the containers that are named, or repeat with `--force`: they lose their network.',
+  ),
+  CILIUM_NOT_INSTALLED: row('CNIError', 409, false, 'Nothing was installed by pve-cni.', 'Install it: `pve-cni cilium install`.'),
   CNI_CANCELLED: row('CNIError', 499, true, 'The operation was given up before it ended, and undone.', 'Try again.'),
   // IPAMError: addresses
   IPAM_POOL_EXHAUSTED: row(

@@ -11,6 +11,10 @@ export const operationKinds = [
   'configure',
   'reload',
   'relabel',
+  'install',
+  'upgrade',
+  'uninstall',
+  'rotate-key',
 ] as const;
 export type OperationKind = (typeof operationKinds)[number];
 

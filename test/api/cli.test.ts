@@ -8,7 +8,7 @@ import { build } from 'esbuild';
 import type { ErrorCode } from '../../src/model/error-codes.ts';
 import { failure } from '../../src/model/errors.ts';
 import { skip } from '../support/skip.ts';
-import { container, fixedManager, network, operation } from './fixed-manager.ts';
+import { ciliumWork, container, fixedManager, network, operation } from './fixed-manager.ts';
 import { startServer, type TestServer } from './server.ts';
 
 const esc = '\u001b';
@@ -111,6 +111,17 @@ describe('the command', () => {
       reads: /endpoints +1 of 2 ready[\s\S]*192\.0\.2\.11:51871[\s\S]*endpoint-gc failed 3 times/,
     },
     { argv: ['cilium', 'preflight'], asked: ['ciliumPreflight'], reads: /ok +etcd +healthy/ },
+    {
+      argv: ['cilium', 'install', '--image', 'localhost:5000/cilium/cilium:v1.20.2', '--force'],
+      asked: ['installCilium', { image: 'localhost:5000/cilium/cilium:v1.20.2', force: true }, root],
+      reads: /Cilium 1\.20\.2 is healthy \(operation op-1\)/,
+    },
+    {
+      argv: ['cilium', 'upgrade', '--binaries', '/root/cilium'],
+      asked: ['upgradeCilium', { binaries: '/root/cilium', force: false }, root],
+      reads: /is healthy/,
+    },
+    { argv: ['cilium', 'uninstall'], asked: ['uninstallCilium', { force: false }, root], reads: /operation op-1/ },
     { argv: ['cilium', 'config'], asked: ['ciliumConfig'], reads: /devices +vmbr0[\s\S]*is as it should be/ },
     { argv: ['cilium', 'config', '--write'], asked: ['writeCiliumConfig', root], reads: /written to .*agent\.d: devices/ },
     {
@@ -313,6 +324,27 @@ describe('the command', () => {
       assert.equal(code, 0, line);
       assert.match(out, /Examples:\n {2}(pve-cni|source)/, line);
     }
+  });
+
+  it('says the steps of long work as they go, and fails as it does', async () => {
+    const step = { name: 'fetch the image', state: 'running' as const, message: '', durationMs: 0 };
+    const fetched = { ...step, state: 'done' as const, message: 'sha256:0123', durationMs: 2000 };
+    const views = [
+      { ...ciliumWork, state: 'running' as const, steps: [step] },
+      { ...ciliumWork, state: 'running' as const, steps: [fetched, { ...step, name: 'unpack the image' }] },
+      {
+        ...ciliumWork,
+        state: 'failed' as const,
+        steps: [fetched, { ...step, name: 'unpack the image', state: 'failed' as const }],
+        error: { code: 'CILIUM_INSTALL_FAILED' as const, message: 'cannot unpack the image: no space' },
+      },
+    ];
+    const next = async () => views.shift() ?? ciliumWork;
+    changes = { installCilium: next, ciliumWork: next };
+    const { code, out, err } = await run(['cilium', 'install']);
+    assert.equal(code, 4);
+    assert.equal(out, '');
+    assert.match(err, /^fetch the image …\n {2}2\.00 s, sha256:0123\nunpack the image …\npve-cni: cannot unpack the image: no space\n/);
   });
 
   for (const [words, offers] of [

@@ -1,7 +1,7 @@
 // Stands in for the manager with fixed views, so that routes and the command are tested alone; the real one is exercised in test/host.
 import type { Manager } from '../../src/manager/manager.ts';
 import type { AddressView, ContainerView, NetworkView, OperationView, StatusView } from '../../src/model/api.ts';
-import type { CiliumConfigView, CiliumStatusView } from '../../src/model/cilium-api.ts';
+import type { CiliumConfigView, CiliumStatusView, CiliumWorkView } from '../../src/model/cilium-api.ts';
 import type { IdentityView } from '../../src/model/cilium-maps-api.ts';
 import type { FlowLossView, FlowView } from '../../src/model/flow-api.ts';
 
@@ -115,6 +115,15 @@ const ciliumConfig: CiliumConfigView = {
   written: [],
 };
 
+export const ciliumWork: CiliumWorkView = {
+  operation: 'op-1',
+  what: 'upgrade',
+  steps: [],
+  state: 'done',
+  message: 'Cilium 1.20.2 is healthy',
+  error: null,
+};
+
 const ciliumStatus: CiliumStatusView = {
   state: 'ok',
   installed: { version: '1.20.2', from: 'quay.io/cilium/cilium:v1.20.2', digest: null, folder: '/var/lib/pve-cni/cilium', time },
@@ -175,6 +184,10 @@ export function fixedManager(calls: Calls, changes: Partial<Manager> = {}): Mana
     status: async () => status,
     ciliumStatus: async () => ciliumStatus,
     ciliumPreflight: async () => ({ ok: true, checks: [{ name: 'etcd', state: 'ok', message: 'healthy', cure: '' }] }),
+    installCilium: async () => ({ ...ciliumWork, what: 'install' }),
+    upgradeCilium: async () => ciliumWork,
+    uninstallCilium: async () => ({ ...ciliumWork, what: 'uninstall' }),
+    ciliumWork: async () => ciliumWork,
     ciliumConfig: async () => ciliumConfig,
     writeCiliumConfig: async () => ({ ...ciliumConfig, written: ['devices'] }),
     networks: async () => [network],

@@ -49,6 +49,20 @@ const cases: { route: string; path: string; body?: object; asked: unknown[] | nu
   { route: 'get /v1/cilium/preflight', path: '/v1/cilium/preflight', asked: ['ciliumPreflight'] },
   { route: 'get /v1/cilium/config', path: '/v1/cilium/config', asked: ['ciliumConfig'] },
   { route: 'post /v1/cilium/config', path: '/v1/cilium/config', body: {}, asked: ['writeCiliumConfig', root] },
+  {
+    route: 'post /v1/cilium/install',
+    path: '/v1/cilium/install',
+    body: { image: 'localhost:5000/cilium/cilium:v1.20.2' },
+    asked: ['installCilium', { image: 'localhost:5000/cilium/cilium:v1.20.2', force: false }, root],
+  },
+  {
+    route: 'post /v1/cilium/upgrade',
+    path: '/v1/cilium/upgrade',
+    body: { binaries: '/root/cilium', force: true },
+    asked: ['upgradeCilium', { binaries: '/root/cilium', force: true }, root],
+  },
+  { route: 'post /v1/cilium/uninstall', path: '/v1/cilium/uninstall', body: {}, asked: ['uninstallCilium', { force: false }, root] },
+  { route: 'get /v1/cilium/work', path: '/v1/cilium/work', asked: ['ciliumWork'] },
   { route: 'get /v1/operations', path: '/v1/operations?vmid=101&limit=5', asked: ['operations', { vmid: 101, limit: 5 }] },
   { route: 'get /v1/operations/:id', path: '/v1/operations/op-1', asked: ['operation', 'op-1'] },
   {

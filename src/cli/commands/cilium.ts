@@ -1,8 +1,10 @@
 import type { Command } from 'commander';
 import type { DoctorView } from '../../model/api.ts';
-import type { CiliumConfigView, CiliumStatusView } from '../../model/cilium-api.ts';
+import { ciliumImage, ciliumVersion } from '../../model/cilium.ts';
+import type { CiliumConfigView, CiliumStatusView, CiliumWorkView } from '../../model/cilium-api.ts';
+import { follow } from '../follow.ts';
 import { type Act, examples } from '../program.ts';
-import { renderCiliumConfig, renderCiliumStatus } from '../views/cilium.ts';
+import { renderCiliumConfig, renderCiliumStatus, renderCiliumWork } from '../views/cilium.ts';
 import { renderDoctor } from '../views/service.ts';
 import { addCiliumMapCommands } from './cilium-maps.ts';
 
@@ -36,6 +38,43 @@ export function addCiliumCommands(program: Command, act: Act): void {
         const answer = await context.api.get<DoctorView>('/v1/cilium/preflight');
         context.show(answer, renderDoctor(context));
         if (answer.checks.some(({ state }) => state === 'bad')) context.found();
+      }),
+    );
+
+  for (const [verb, description] of [
+    ['install', 'fetch the agent, put it in place and start it as a unit of systemd'],
+    ['upgrade', 'replace the installed agent; running containers keep their traffic'],
+  ] as const)
+    cilium
+      .command(verb)
+      .description(description)
+      .option('--image <reference>', `image to fetch it from (default: ${ciliumImage})`)
+      .option('--binaries <folder>', 'folder with cilium-agent, cilium-cni, cilium-dbg and bpf/, in place of an image')
+      .option('--force', 'in spite of what the preflight finds')
+      .addHelpText(
+        'after',
+        examples(
+          `pve-cni cilium ${verb}`,
+          `pve-cni cilium ${verb} --image registry.example.com/cilium/cilium:v${ciliumVersion}`,
+          `pve-cni cilium ${verb} --binaries /root/cilium`,
+        ),
+      )
+      .action(
+        act(async (context, options: { image?: string; binaries?: string; force?: boolean }) => {
+          const begun = await context.api.post<CiliumWorkView>(`/v1/cilium/${verb}`, options);
+          context.show(await follow(context, begun), renderCiliumWork(context));
+        }),
+      );
+
+  cilium
+    .command('uninstall')
+    .description('remove the installed agent and what it made in the kernel')
+    .option('--force', 'even while containers use Cilium: they lose their network')
+    .addHelpText('after', examples('pve-cni cilium uninstall'))
+    .action(
+      act(async (context, { force = false }: { force?: boolean }) => {
+        const begun = await context.api.post<CiliumWorkView>('/v1/cilium/uninstall', { force });
+        context.show(await follow(context, begun), renderCiliumWork(context));
       }),
     );
 

@@ -1,4 +1,4 @@
-import type { CiliumConfigView, CiliumStatusView } from '../../model/cilium-api.ts';
+import type { CiliumConfigView, CiliumStatusView, CiliumWorkView } from '../../model/cilium-api.ts';
 import type { Context } from '../context.ts';
 import { moment, paragraphs, sheet, state, table } from '../output.ts';
 
@@ -64,3 +64,8 @@ export const renderCiliumConfig =
       needsRestart ? 'The agent runs with other values: systemctl restart pve-cni-cilium' : '',
     );
   };
+
+export const renderCiliumWork =
+  (_context: Context) =>
+  ({ message, operation }: CiliumWorkView): string =>
+    `${message} (operation ${operation})`;

@@ -1,5 +1,12 @@
 import { doctorView } from '../../model/api.ts';
-import { ciliumConfigRequest, ciliumConfigView, ciliumStatusView } from '../../model/cilium-api.ts';
+import {
+  ciliumConfigRequest,
+  ciliumConfigView,
+  ciliumInstallRequest,
+  ciliumStatusView,
+  ciliumUninstallRequest,
+  ciliumWorkView,
+} from '../../model/cilium-api.ts';
 import { route } from '../route.ts';
 
 export const ciliumAgentRoutes = [
@@ -37,5 +44,44 @@ export const ciliumAgentRoutes = [
     answer: ciliumConfigView,
     errors: ['CONFIG_INVALID'],
     handle: ({ manager }, { requester }) => manager.writeCiliumConfig(requester),
+  }),
+  route({
+    method: 'post',
+    path: '/v1/cilium/install',
+    tag: 'cilium',
+    summary: 'Begin to install the agent, or install it anew; /v1/cilium/work says how it goes',
+    body: ciliumInstallRequest,
+    answer: ciliumWorkView,
+    errors: ['CILIUM_BUSY'],
+    handle: ({ manager }, { body, requester }) => manager.installCilium(body, requester),
+  }),
+  route({
+    method: 'post',
+    path: '/v1/cilium/upgrade',
+    tag: 'cilium',
+    summary: 'Begin to replace the installed agent; running containers keep their traffic',
+    body: ciliumInstallRequest,
+    answer: ciliumWorkView,
+    errors: ['CILIUM_BUSY', 'CILIUM_NOT_INSTALLED'],
+    handle: ({ manager }, { body, requester }) => manager.upgradeCilium(body, requester),
+  }),
+  route({
+    method: 'post',
+    path: '/v1/cilium/uninstall',
+    tag: 'cilium',
+    summary: 'Begin to remove the installed agent and what it made in the kernel',
+    body: ciliumUninstallRequest,
+    answer: ciliumWorkView,
+    errors: ['CILIUM_BUSY', 'CILIUM_NOT_INSTALLED', 'CILIUM_IN_USE'],
+    handle: ({ manager }, { body, requester }) => manager.uninstallCilium(body, requester),
+  }),
+  route({
+    method: 'get',
+    path: '/v1/cilium/work',
+    tag: 'cilium',
+    summary: 'The installation, upgrade or removal that runs, else the last one',
+    answer: ciliumWorkView,
+    errors: ['OPERATION_UNKNOWN'],
+    handle: ({ manager }) => manager.ciliumWork(),
   }),
 ];
