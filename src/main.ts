@@ -75,8 +75,9 @@ async function main(argv: readonly string[]): Promise<void> {
     log: (message, facts) => log.warn(facts, message),
   });
   const reservations = createReservations({ root: settings.root, store, clock: now, writable: () => configuration.current.writable, node });
+  const etcd = createEtcd(etcdAccess(settings.cilium));
   const clusterIdentities = createClusterIdentities({
-    etcd: createEtcd(etcdAccess(settings.cilium)),
+    etcd,
     graceMs: settings.cilium.unusedIdentityMinutes * 60_000,
     clock: now,
   });
@@ -126,6 +127,7 @@ async function main(argv: readonly string[]): Promise<void> {
     flows,
     flowIntake,
     clusterIdentities,
+    etcd,
     runtime: createCniRuntime({
       pluginDirs: settings.pluginDirs,
       cacheDir: settings.cniCacheDir,

@@ -71,6 +71,21 @@ export interface Endpoint {
 const identity = z.looseObject({ id: z.number(), labels: z.array(z.string()).nullish() });
 const policyTree = z.looseObject({ revision: z.number().default(0), policy: z.string().default('[]') });
 
+const knownAddress = z.looseObject({ cidr: z.string(), identity: z.number(), hostIP: z.string().default('') });
+/** An address or range that the agent has an identity for, on whichever node it is. */
+export type KnownAddress = z.output<typeof knownAddress>;
+
+const serviceAddress = z.looseObject({ ip: z.string(), port: z.number().default(0), protocol: z.string().default('') });
+const frontend = z.looseObject({
+  spec: z.looseObject({
+    'frontend-address': serviceAddress,
+    'backend-addresses': z.array(serviceAddress.extend({ state: z.string().default('') })).nullish(),
+    flags: z.looseObject({ name: z.string().default(''), namespace: z.string().default('') }).default({ name: '', namespace: '' }),
+  }),
+});
+/** One address and port of a service, with its backends. */
+export type Frontend = z.output<typeof frontend>['spec'];
+
 export interface Agent {
   /** @throws CNIError CILIUM_UNAVAILABLE */
   health(): Promise<AgentHealth>;
@@ -83,6 +98,12 @@ export interface Agent {
   /** Whether there was one. */
   removeEndpoint(attachmentId: string): Promise<boolean>;
   identity(id: number): Promise<{ id: number; labels: string[] } | null>;
+  /** Labels of every identity that is in use. */
+  identities(): Promise<{ id: number; labels: string[] }[]>;
+  /** What the agent knows the identity of: containers of all nodes, nodes, ranges of policies. */
+  knownAddresses(): Promise<KnownAddress[]>;
+  /** What it balances. */
+  frontends(): Promise<Frontend[]>;
   /** Everything in the agent's policy repository, as it prints it, and its revision. */
   policies(): Promise<{ revision: number; text: string }>;
   /** Any other question; null for 404. @throws CNIError CILIUM_UNAVAILABLE, CILIUM_API_FAILED */
@@ -137,6 +158,10 @@ export function createAgent(options: { socket: string; timeoutMs?: number }): Ag
       const found = await known(identity, 'GET', `/identity/${id}`);
       return found && { id: found.id, labels: found.labels ?? [] };
     },
+    identities: async () =>
+      must(await known(z.array(identity), 'GET', '/identity'), '/identity').map(({ id, labels }) => ({ id, labels: labels ?? [] })),
+    knownAddresses: async () => must(await known(z.array(knownAddress), 'GET', '/ip'), '/ip'),
+    frontends: async () => must(await known(z.array(frontend), 'GET', '/service'), '/service').map(({ spec }) => spec),
     async policies() {
       const tree = await known(policyTree, 'GET', '/policy');
       return { revision: tree?.revision ?? 0, text: tree?.policy ?? '[]' };

@@ -11,6 +11,11 @@ export interface Etcd {
   /** All keys below a prefix as they were at one revision; at the present one when none is given.
    *  @throws CNIError CILIUM_ETCD_UNAVAILABLE, CILIUM_ETCD_FAILED */
   list(prefix: string, options?: { revision?: string }): Promise<{ revision: string; keys: StoredKey[] }>;
+  /** Sets a key; with a lease it goes when nobody keeps the lease alive. */
+  put(key: string, text: string, lease: string): Promise<void>;
+  grantLease(seconds: number): Promise<string>;
+  /** false: it has run out */
+  keepLease(lease: string): Promise<boolean>;
   /** Deletes a key if all conditions hold at that moment, in one transaction. Says whether they did. */
   deleteIf(key: string, conditions: readonly Condition[]): Promise<boolean>;
 }
@@ -39,6 +44,8 @@ const rangeAnswer = z.looseObject({
   more: z.boolean().default(false),
 });
 const transactionAnswer = z.looseObject({ succeeded: z.boolean().default(false) });
+const grantAnswer = z.looseObject({ ID: int64 });
+const keepAnswer = z.looseObject({ result: z.looseObject({ TTL: z.string().default('0') }) });
 const problemAnswer = z.looseObject({ message: z.string().optional(), error: z.string().optional() });
 
 const maxAnswerBytes = 16 * 1024 * 1024;
@@ -89,6 +96,11 @@ export function createEtcd({ endpoints, caFile, certFile, keyFile, timeoutMs = 5
         from = `${plain(last.key)}\0`;
       }
     },
+    async put(key, text, lease) {
+      await ask(z.looseObject({}), '/v3/kv/put', { key: base64(key), value: Buffer.from(text).toString('base64'), lease });
+    },
+    grantLease: async (seconds) => (await ask(grantAnswer, '/v3/lease/grant', { TTL: String(seconds) })).ID,
+    keepLease: async (lease) => (await ask(keepAnswer, '/v3/lease/keepalive', { ID: lease })).result.TTL !== '0',
     async deleteIf(key, conditions) {
       const body = {
         compare: conditions.map(comparisonOf),

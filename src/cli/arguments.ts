@@ -12,6 +12,10 @@ export function network(text: string): string {
   return matching(text, namePatterns.network, 'must be a name of letters, digits, "_", "." and "-" (63 at most)');
 }
 
+export function service(text: string): string {
+  return matching(text, namePatterns.service, 'must be a name of lower-case letters, digits and "-" (63 at most)');
+}
+
 export function ifname(text: string): string {
   return matching(text, namePatterns.ifname, 'must be a Linux interface name of at most 15 characters');
 }

@@ -1,4 +1,4 @@
-import type { ContainerView, NetworkView, OperationView } from '../model/api.ts';
+import type { ContainerView, NetworkView, OperationView, ServiceView } from '../model/api.ts';
 import { namePatterns } from '../model/name-patterns.ts';
 import type { Api } from './api.ts';
 
@@ -9,6 +9,7 @@ const networks: Values = async (api) => (await api.get<NetworkView[]>('/v1/netwo
 /** What can stand for an argument, by its name in the command's usage. */
 const values: Record<string, Values> = {
   NAME: networks,
+  SERVICE: async (api) => (await api.get<ServiceView[]>('/v1/services')).map(({ name }) => name),
   VMID: async (api) => (await api.get<ContainerView[]>('/v1/containers')).map(({ vmid }) => vmid),
   ID: async (api) => (await api.get<OperationView[]>('/v1/operations', { limit: 20 })).map(({ id }) => id),
   IFNAME: async (api, given) => (await interfacesOf(api, given)).map(({ name }) => name),

@@ -6,6 +6,7 @@ import { addCiliumCommands } from './commands/cilium.ts';
 import { addCompletionCommand } from './commands/completion.ts';
 import { addContainerCommands } from './commands/container.ts';
 import { addFlowCommands } from './commands/flows.ts';
+import { addLoadBalancingCommands } from './commands/load-balancing.ts';
 import { addNetworkCommands } from './commands/network.ts';
 import { addOperationCommands } from './commands/operation.ts';
 import { addServiceCommands } from './commands/service.ts';
@@ -47,6 +48,7 @@ Exit codes:
   for (const add of [
     addServiceCommands,
     addNetworkCommands,
+    addLoadBalancingCommands,
     addContainerCommands,
     addAddressCommands,
     addCiliumCommands,

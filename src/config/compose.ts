@@ -2,12 +2,14 @@ import type { ContainerConfig } from '../model/container.ts';
 import type { PveCniError } from '../model/errors.ts';
 import type { Network } from '../model/network.ts';
 import type { Policy } from '../model/policy.ts';
+import type { Service } from '../model/service.ts';
 import { type Settings, settingsFile } from '../model/settings.ts';
 import type { ConfigProblem, ConfigSnapshot } from './configuration.ts';
 import { containerIssues, type FixedAddresses, parseContainerFile } from './containers.ts';
 import { type FileKind, kindOfFile, stem } from './files.ts';
 import { conflict, filesNamedBy, parseCniNetwork, parseNetwork, withBase } from './networks.ts';
 import { parsePolicy, policyConflict } from './policies.ts';
+import { parseService, serviceIssues } from './services.ts';
 import { type Issue, refusal, validate } from './validate.ts';
 import { parseYaml } from './yaml.ts';
 
@@ -16,6 +18,7 @@ export type ConfigObject =
   | { kind: 'network'; value: Network }
   | { kind: 'container'; value: ContainerConfig }
   | { kind: 'policy'; value: Policy }
+  | { kind: 'service'; value: Service }
   | { kind: 'settings'; value: Settings };
 
 /** A text and what it says. */
@@ -35,6 +38,7 @@ const parsers: Record<FileKind, (text: string, file: string) => ConfigObject> = 
   cniNetwork: (text, file) => ({ kind: 'network', value: parseCniNetwork(text, file) }),
   container: (text, file) => ({ kind: 'container', value: parseContainerFile(text, file) }),
   policy: (text, file) => ({ kind: 'policy', value: parsePolicy(text, file) }),
+  service: (text, file) => ({ kind: 'service', value: parseService(text, file) }),
   // a file of comments only is all defaults
   settings: (text, file) => ({ kind: 'settings', value: validate(settingsFile, parseYaml(text, file) ?? {}, file) }),
 };
@@ -44,7 +48,7 @@ export function parseFile(file: string, text: string): Version {
   return { text, object: parsers[kindOfFile(file)](text, file) };
 }
 
-type Content = Pick<ConfigSnapshot, 'networks' | 'containers' | 'policies' | 'settings' | 'problems'>;
+type Content = Pick<ConfigSnapshot, 'networks' | 'containers' | 'policies' | 'services' | 'settings' | 'problems'>;
 
 /** What is known of the node that the files are served on. */
 export interface Surroundings {
@@ -66,6 +70,7 @@ export function compose(
   const policies = new Map<string, Policy>();
   const taken: Taken = { networks, policies, policyIssues };
   const containers: { file: string; known: Known; version: Version }[] = [];
+  const balanced: { file: string; known: Known; version: Version }[] = [];
   const refused = new Map<string, string>();
   let settings = settingsFile.parse({});
 
@@ -78,6 +83,7 @@ export function compose(
     }
     const { object } = version;
     if (object.kind === 'container') containers.push({ file, known, version });
+    else if (object.kind === 'service') balanced.push({ file, known, version });
     else served.set(file, version);
     if (object.kind === 'network') networks.set(object.value.name, withWarnings(object.value, missing));
     if (object.kind === 'policy') policies.set(object.value.name, object.value);
@@ -95,7 +101,18 @@ export function compose(
     if (chosen.object.kind === 'container') configured.push(chosen.object.value);
   }
   configured.sort((one, other) => one.vmid - other.vmid);
-  return { content: { networks, policies, containers: new Map(configured.map((one) => [one.vmid, one])), settings, problems }, served };
+  const services = new Map<string, Service>();
+  for (const { file, known, version } of balanced) {
+    const { version: chosen, problem } = chooseService(file, version, known, { networks, containers: configured, services });
+    if (problem) problems.push(problem);
+    if (!chosen) continue;
+    served.set(file, chosen);
+    if (chosen.object.kind === 'service') services.set(chosen.object.value.name, chosen.object.value);
+  }
+  return {
+    content: { networks, policies, containers: new Map(configured.map((one) => [one.vmid, one])), services, settings, problems },
+    served,
+  };
 }
 
 /** Files that say what served last come first: a new file never takes from one that serves. */
@@ -148,6 +165,20 @@ function chooseContainer(
   const vmid = version.object.kind === 'container' ? version.object.value.vmid : 0;
   const lastGoodServes = good !== null && good.text !== version.text && issuesOf(good, networks, refused, fixed).length === 0;
   return { version: lastGoodServes ? good : version, problem: { file, error: refusal(file, issues, { vmid }), lastGoodServes } };
+}
+
+/** What a service's file says, if its address is nobody else's; else what it said last, if that is. */
+function chooseService(
+  file: string,
+  version: Version,
+  { good }: Known,
+  others: Parameters<typeof serviceIssues>[1],
+): { version: Version | null; problem: ConfigProblem | null } {
+  const issues = (of: Version) => (of.object.kind === 'service' ? serviceIssues(of.object.value, others) : []);
+  const found = issues(version);
+  if (found.length === 0) return { version, problem: null };
+  const last = good && good.text !== version.text && issues(good).length === 0 ? good : null;
+  return { version: last, problem: { file, error: refusal(file, found), lastGoodServes: last !== null } };
 }
 
 /** Takes the container's fixed addresses only when nothing is wrong with it. */

@@ -2,6 +2,7 @@ import type { ContainerConfig, ContainerFile } from '../model/container.ts';
 import type { PveCniError } from '../model/errors.ts';
 import type { Network } from '../model/network.ts';
 import type { Policy } from '../model/policy.ts';
+import type { Service } from '../model/service.ts';
 import type { Settings } from '../model/settings.ts';
 
 /** An object whose file is wrong now. */
@@ -19,6 +20,7 @@ export interface ConfigSnapshot {
   containers: ReadonlyMap<number, ContainerConfig>;
   /** by name */
   policies: ReadonlyMap<string, Policy>;
+  services: ReadonlyMap<string, Service>;
   settings: Settings;
   problems: readonly ConfigProblem[];
   /** false: the root is not there (or not quorate); what is served is the last that was good, and nothing may be

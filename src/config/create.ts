@@ -92,7 +92,7 @@ export function createConfiguration(options: ConfigurationOptions): Configuratio
   function serve(
     files: Memory,
     absent: ReadonlySet<string>,
-  ): Pick<ConfigSnapshot, 'networks' | 'containers' | 'policies' | 'settings' | 'problems'> {
+  ): Pick<ConfigSnapshot, 'networks' | 'containers' | 'policies' | 'services' | 'settings' | 'problems'> {
     const { content, served } = compose(files, { missing: absent, policyIssues });
     for (const [file, version] of served) {
       const known = files.get(file);

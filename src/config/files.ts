@@ -3,7 +3,7 @@ import { namePatterns } from '../model/name-patterns.ts';
 import { nearest } from './nearest.ts';
 
 /** What a file below the root is, by its path alone. */
-export type FileKind = 'settings' | 'network' | 'cniNetwork' | 'container' | 'policy';
+export type FileKind = 'settings' | 'network' | 'cniNetwork' | 'container' | 'policy' | 'service';
 
 /** Folders that are looked into. */
 export const folders = ['networks', 'containers', 'policies', 'services', 'tests'] as const;
@@ -16,6 +16,7 @@ const endings: Record<string, Record<string, FileKind>> = {
   networks: { yaml: 'network', conflist: 'cniNetwork', conf: 'cniNetwork' },
   containers: { yaml: 'container' },
   policies: { yaml: 'policy' },
+  services: { yaml: 'service' },
 };
 
 /** Dot files (temporary ones, and what a cluster filesystem hides) and what editors leave: never looked at. */
@@ -60,6 +61,12 @@ export function kindOfFile(file: string): FileKind {
     throw failure(
       'CONFIG_INVALID',
       `${file} is not read: the name of a network must start with a letter or digit and hold only letters, digits, "_", "." and "-" (63 at most)`,
+      { path: file },
+    );
+  if (kind === 'service' && !namePatterns.service.test(stem(file)))
+    throw failure(
+      'CONFIG_INVALID',
+      `${file} is not read: the name of a service must hold only lower-case letters, digits and "-", and neither begin nor end with "-" (63 at most)`,
       { path: file },
     );
   return kind;

@@ -4,6 +4,7 @@ import { containerFile } from '../model/container.ts';
 import { notBuilt } from '../model/fields.ts';
 import { bridgeNetworkFile, ciliumNetworkFile } from '../model/network.ts';
 import { ciliumPolicyFile } from '../model/policy.ts';
+import { serviceFile } from '../model/service.ts';
 import { nodeFile, settingsFile } from '../model/settings.ts';
 import { fileLimitBytes } from './limits.ts';
 
@@ -37,6 +38,13 @@ const kinds: { title: string; text: string; schema: z.ZodType; example: string; 
     leaveOut: 'specs[].',
     example:
       'apiVersion: cilium.io/v2\nkind: CiliumNetworkPolicy\nmetadata: { name: default-deny }\nspec:\n  endpointSelector: { matchLabels: { type: container } }\n  ingress:\n    - fromEndpoints: [{ matchLabels: { type: container } }]',
+  },
+  {
+    title: 'services/NAME.yaml',
+    text: 'A virtual address on Cilium, with containers behind it. The name of the service is the name of the file. See docs/services.md.',
+    schema: serviceFile,
+    example:
+      'address: 10.96.0.10\nports: [{ port: 80, target: 8080, protocol: tcp }]\nbackends: { matchLabels: { app: web } }\naffinity: none\nhealth: { http: /healthz, intervalSeconds: 5 }',
   },
   {
     title: 'settings.yaml',

@@ -44,7 +44,7 @@ export function watchRoot(options: {
   /** Folders come and go; those that are not watched now are tried again after every look. */
   function arm(): void {
     if (stopped) return;
-    for (const folder of ['.', 'networks', 'containers', 'policies']) {
+    for (const folder of ['.', 'networks', 'containers', 'policies', 'services']) {
       if (watchers.has(folder)) continue;
       try {
         const watcher = watch(join(root, folder), { persistent: false }, hint);

@@ -100,6 +100,8 @@ export function agentConfig(
     'cluster-id': '0',
     'static-cnp-path': paths.policies,
     'lb-state-file': paths.services,
+    // how long the file must have lain still before it is read; the default, 1s, is the longest part of taking a dead backend out
+    'lb-state-file-interval': '200ms',
     // addresses
     ipam: 'kubernetes',
     'enable-ipv4': 'true',

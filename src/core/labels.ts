@@ -48,7 +48,7 @@ export function vmidOf(labels: readonly string[]): number | null {
 }
 
 /** A text as a label's value may be: 63 characters of letters, digits, "-", "_" and ".", with a letter or digit at both ends. */
-function labelValue(text: string): string {
+export function labelValue(text: string): string {
   return text
     .replace(/[^A-Za-z0-9_.-]/g, '-')
     .slice(0, 63)

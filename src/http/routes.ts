@@ -5,6 +5,7 @@ import { ciliumMapRoutes } from './routes/cilium-maps.ts';
 import { containerRoutes } from './routes/containers.ts';
 import { flowRoutes } from './routes/flows.ts';
 import { hookRoutes } from './routes/hooks.ts';
+import { loadBalancingRoutes } from './routes/load-balancing.ts';
 import { networkRoutes } from './routes/networks.ts';
 import { recordRoutes } from './routes/records.ts';
 import { serviceRoutes } from './routes/service.ts';
@@ -14,6 +15,7 @@ export const routes: readonly Route[] = [
   ...hookRoutes,
   ...serviceRoutes,
   ...networkRoutes,
+  ...loadBalancingRoutes,
   ...containerRoutes,
   ...ciliumAgentRoutes,
   ...ciliumMapRoutes,

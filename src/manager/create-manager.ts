@@ -5,6 +5,7 @@ import { asPveCniError, errorRecord, failure } from '../model/errors.ts';
 import type { Requester } from '../model/operation.ts';
 import { outsideTrace } from '../observe/tracing.ts';
 import { networkOf, render } from './attach.ts';
+import { createBalancer } from './balancer.ts';
 import { createAgentManager } from './cilium-agent.ts';
 import { identityViews } from './cluster-identities.ts';
 import { attachInterface, changeLabels, detachInterface } from './configure.ts';
@@ -37,6 +38,7 @@ export function createManager(deps: Dependencies): RunningManager {
   const operations = createOperations(deps);
   const identities = createIdentities(deps, operations);
   const reconciler = createReconciler(deps, operations, identities);
+  const balancer = createBalancer(deps);
   const notices: string[] = [];
   const startedAt = clock();
   const timers: NodeJS.Timeout[] = [];
@@ -58,6 +60,7 @@ export function createManager(deps: Dependencies): RunningManager {
     configuration.start();
     deps.flows.start();
     deps.flowIntake.start();
+    balancer.start();
     void reconciler.reconcile();
     timers.push(setInterval(() => void reconciler.reconcile(), settings.reconcileSeconds * 1000));
     timers.push(setInterval(() => void reap(), settings.livenessSeconds * 1000));
@@ -130,6 +133,7 @@ export function createManager(deps: Dependencies): RunningManager {
       await deps.flowIntake.stop();
       deps.flows.stop();
       await configuration.stop();
+      await balancer.stop();
       operations.close();
       await operations.drain(graceMs);
       await reconciler.idle();
@@ -211,6 +215,8 @@ export function createManager(deps: Dependencies): RunningManager {
     detach: async (vmid, ifname, requester) => changed(vmid, await detachInterface(deps, operations, vmid, ifname, requester)),
     label: async (vmid, change, requester) => changed(vmid, await changeLabels(deps, operations, vmid, change, requester)),
     checkContainer: (vmid, options, requester) => checkContainer(vmid, options, requester),
+    services: balancer.views,
+    service: balancer.view,
     addresses: async ({ network }) => addressViews(deps, network),
     flows: (filter, page) => flowsView(deps.flows, filter, page),
     followFlows: (filter, options, signal) => flowLines(deps.flows, filter, options, signal),
@@ -224,11 +230,11 @@ export function createManager(deps: Dependencies): RunningManager {
     doctor: () => examine(deps, reconciler),
     gc: (options, requester) => reconciler.collect({ ...options, requester }),
     async checkConfiguration() {
-      const { problems, networks, containers, policies } = await configuration.refresh();
+      const { problems, networks, containers, policies, services } = await configuration.refresh();
       const bad = problems.map(({ file, error }) => ({ what: file, ok: false, message: error.message, error: errorRecord(error) }));
       const files = new Set(problems.map(({ file }) => file));
       const names = [
-        ...[...networks.values(), ...policies.values()].map(({ file }) => file),
+        ...[...networks.values(), ...policies.values(), ...services.values()].map(({ file }) => file),
         ...[...containers.keys()].map((vmid) => `containers/${vmid}.yaml`),
       ];
       const good = names.filter((file) => !files.has(file)).map((what) => ({ what, ok: true, message: 'good', error: null }));

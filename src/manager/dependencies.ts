@@ -1,5 +1,6 @@
 import type { Cilium } from '../cilium/cilium.ts';
 import type { ClusterIdentities } from '../cilium/cluster-identities.ts';
+import type { Etcd } from '../cilium/etcd.ts';
 import type { CniRuntime } from '../cni/runtime.ts';
 import type { Configuration } from '../config/configuration.ts';
 import type { Datapath } from '../datapath/datapath.ts';
@@ -30,6 +31,7 @@ export interface Dependencies {
   flows: FlowLog;
   flowIntake: FlowIntake;
   clusterIdentities: ClusterIdentities;
+  etcd: Etcd;
   trace: Trace;
   /** epoch ms */
   clock: () => number;

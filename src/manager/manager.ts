@@ -7,6 +7,7 @@ import type {
   GcView,
   NetworkView,
   OperationView,
+  ServiceView,
   StatusView,
 } from '../model/api.ts';
 import type { IdentityView } from '../model/cilium-maps-api.ts';
@@ -42,6 +43,8 @@ export interface Manager extends AgentManager {
   label(vmid: number, change: LabelChange, requester: Requester): Promise<ChangeView>;
   checkContainer(vmid: number, options: { repair: boolean }, requester: Requester): Promise<CheckView>;
   addresses(filter: { network?: string | undefined }): Promise<AddressView[]>;
+  services(): Promise<ServiceView[]>;
+  service(name: string): Promise<ServiceView>;
   operations(filter: { vmid?: number | undefined; limit: number }): Promise<OperationView[]>;
   operation(id: string): Promise<OperationView>;
   /** A page of kept flows, newest first. */

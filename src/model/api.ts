@@ -3,9 +3,10 @@ import { containerInterface, onFailure } from './container.ts';
 import { errorClasses, errorCodes } from './error-codes.ts';
 import { flowStatus } from './flow-api.ts';
 import { hookPhases } from './hook.ts';
-import { ifname, networkName, vmid } from './names.ts';
+import { ifname, networkName, serviceName, vmid } from './names.ts';
 import { networkTypes } from './network.ts';
 import { operationKinds, operationOutcomes } from './operation.ts';
+import { affinities, serviceProtocols } from './service.ts';
 
 /** Shapes that the socket speaks: the one source of the OpenAPI document, of the command and of the panel.
  *  Times are ISO-8601 in UTC here, epoch ms inside. */
@@ -106,6 +107,43 @@ export const addressView = z
   })
   .meta({ id: 'Address' });
 export type AddressView = z.output<typeof addressView>;
+
+/** `ready`: all backends are up; `degraded`: some are; `down`: none is; `refused`: its address is somebody's on this node or cluster;
+ *  `pending`: the agent does not hold it as it should be yet; `unavailable`: the agent does not answer. */
+const serviceStates = ['ready', 'degraded', 'down', 'refused', 'pending', 'unavailable'] as const;
+
+export const serviceView = z
+  .object({
+    name: serviceName,
+    file: z.string(),
+    state: z.enum(serviceStates),
+    message: z.string().meta({ description: 'why it is not ready' }),
+    address: z.string(),
+    ports: z.array(z.object({ port: z.number().int(), target: z.number().int(), protocol: z.enum(serviceProtocols) })),
+    matchLabels: z.record(z.string(), z.string()),
+    affinity: z.enum(affinities),
+    health: z
+      .object({
+        check: z.string().meta({ description: '`http://:8080/healthz`, `tcp://:5432`' }),
+        intervalSeconds: z.number(),
+        timeoutSeconds: z.number(),
+      })
+      .nullable(),
+    inAgent: z.boolean().meta({ description: 'the agent of this node holds exactly this' }),
+    backends: z.array(
+      z.object({
+        vmid,
+        name: z.string(),
+        node: z.string(),
+        address: z.string(),
+        up: z.boolean(),
+        reason: z.string(),
+        since: time.nullable(),
+      }),
+    ),
+  })
+  .meta({ id: 'ServiceStatus' });
+export type ServiceView = z.output<typeof serviceView>;
 
 const spanView = z.object({
   id: z.string(),

@@ -52,6 +52,13 @@ export const errorCodes = {
     'No network of that name is configured.',
     'See `pve-cni network list`, or write networks/NAME.yaml.',
   ),
+  SERVICE_UNKNOWN: row(
+    'ConfigurationError',
+    404,
+    false,
+    'No service of that name is configured.',
+    'See `pve-cni service list`, or write services/NAME.yaml.',
+  ),
   CONTAINER_UNKNOWN: row(
     'ConfigurationError',
     404,

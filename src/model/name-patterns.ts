@@ -8,5 +8,7 @@ export const namePatterns = {
   network: /^[a-zA-Z0-9][a-zA-Z0-9_.-]{0,62}$/,
   /** a DNS-1123 subdomain, short enough for file names */
   policy: /^(?=.{1,200}$)[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*$/,
+  /** a label of DNS (RFC 1123): a Service of Cilium's agent is called so */
+  service: /^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/,
   operation: /^[a-zA-Z0-9_-]{1,64}$/,
 } as const;

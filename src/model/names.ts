@@ -20,6 +20,12 @@ export const networkName = z
   .regex(namePatterns.network, 'must start with a letter or digit and hold only letters, digits, "_", "." and "-" (63 at most)')
   .meta({ description: 'name of the network' });
 
+/** Name of a service: a label of DNS, as Cilium's agent is told it. */
+export const serviceName = z
+  .string()
+  .regex(namePatterns.service, 'must hold only lower-case letters, digits and "-", and neither begin nor end with "-" (63 at most)')
+  .meta({ description: 'name of the service' });
+
 /** `type` of a CNI plugin: the name of a file in a plugin folder, never a path (CVE-2021-20206). */
 export const pluginType = z.string().regex(/^[a-zA-Z0-9][a-zA-Z0-9_.-]{0,62}$/, 'must be the name of a plugin, not a path');
 

@@ -90,6 +90,8 @@ describe('the command', () => {
       reads: /"bridge"/,
     },
     { argv: ['network', 'check', 'web'], asked: ['checkNetwork', 'web'], reads: /as it was made/ },
+    { argv: ['service', 'list'], asked: ['services'], reads: /web +10\.96\.0\.10 +80→8080\/tcp +degraded +1 of 2/ },
+    { argv: ['service', 'show', 'web'], asked: ['service', 'web'], reads: /102 +web2 +node2 +10\.244\.2\.7 +down .*Connection refused/ },
     { argv: ['container', 'list'], asked: ['containers'], reads: /101 +running +eth0 +web +attached +10\.20\.0\.10/ },
     { argv: ['container', 'show', '101'], asked: ['container', 101], reads: /\/run\/netns\/ct101/ },
     {
@@ -161,13 +163,21 @@ describe('the command', () => {
   for (const [argv, says] of [
     [['container', 'list'], /Attach one: pve-cni container attach 101 eth0=web/],
     [['network', 'list'], /Write networks\/NAME\.yaml/],
+    [['service', 'list'], /Write services\/NAME\.yaml/],
     [['address', 'list'], /pve-cni container attach/],
     [['operation', 'list'], /No operations/],
     [['gc'], /Nothing is left over/],
   ] as const)
     it(`${argv.join(' ')} says what to do next when there is nothing`, async () => {
       const none = async () => [];
-      changes = { containers: none, networks: none, addresses: none, operations: none, gc: async () => ({ dryRun: false, leaks: [] }) };
+      changes = {
+        containers: none,
+        networks: none,
+        services: none,
+        addresses: none,
+        operations: none,
+        gc: async () => ({ dryRun: false, leaks: [] }),
+      };
       const { code, out } = await run([...argv]);
       assert.equal(code, 0);
       assert.match(out, says);
@@ -300,6 +310,9 @@ describe('the command', () => {
       'config',
       'config check',
       'network',
+      'service',
+      'service list',
+      'service show',
       'network list',
       'network show',
       'network check',
@@ -348,7 +361,10 @@ describe('the command', () => {
   });
 
   for (const [words, offers] of [
-    [[''], ['status', 'doctor', 'gc', 'config', 'network', 'container', 'address', 'cilium', 'operation', 'flows', 'completion']],
+    [
+      [''],
+      ['status', 'doctor', 'gc', 'config', 'network', 'service', 'container', 'address', 'cilium', 'operation', 'flows', 'completion'],
+    ],
     [['container', 'a'], ['attach']],
     [['gc', '--d'], ['--dry-run']],
     [['network', 'show', ''], ['web']],

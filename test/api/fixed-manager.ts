@@ -1,6 +1,6 @@
 // Stands in for the manager with fixed views, so that routes and the command are tested alone; the real one is exercised in test/host.
 import type { Manager } from '../../src/manager/manager.ts';
-import type { AddressView, ContainerView, NetworkView, OperationView, StatusView } from '../../src/model/api.ts';
+import type { AddressView, ContainerView, NetworkView, OperationView, ServiceView, StatusView } from '../../src/model/api.ts';
 import type { CiliumConfigView, CiliumStatusView, CiliumWorkView } from '../../src/model/cilium-api.ts';
 import type { IdentityView } from '../../src/model/cilium-maps-api.ts';
 import type { FlowLossView, FlowView } from '../../src/model/flow-api.ts';
@@ -88,6 +88,23 @@ const identity: IdentityView = {
   labels: ['k8s:app=web', 'k8s:type=container', 'k8s:vmid=101'],
   nodes: ['node1'],
   unusedSince: null,
+};
+
+const service: ServiceView = {
+  name: 'web',
+  file: 'services/web.yaml',
+  state: 'degraded',
+  message: '1 of 2 backends are not up',
+  address: '10.96.0.10',
+  ports: [{ port: 80, target: 8080, protocol: 'tcp' }],
+  matchLabels: { app: 'web' },
+  affinity: 'none',
+  health: { check: 'http://:8080/healthz', intervalSeconds: 5, timeoutSeconds: 2 },
+  inAgent: true,
+  backends: [
+    { vmid: 101, name: 'web1', node: 'node1', address: '10.244.1.5', up: true, reason: '', since: time },
+    { vmid: 102, name: 'web2', node: 'node2', address: '10.244.2.7', up: false, reason: 'Connection refused', since: time },
+  ],
 };
 
 const status: StatusView = {
@@ -201,6 +218,8 @@ export function fixedManager(calls: Calls, changes: Partial<Manager> = {}): Mana
     label: async () => change,
     checkContainer: async () => check,
     addresses: async () => [address],
+    services: async () => [service],
+    service: async () => service,
     operations: async () => [{ ...operation, spans: [] }],
     operation: async () => operation,
     flows: async () => ({ flows: [dropped, forwarded], next: 11, losses: [loss] }),

@@ -17,6 +17,8 @@ const cases: { route: string; path: string; body?: object; asked: unknown[] | nu
   { route: 'get /v1/configuration/check', path: '/v1/configuration/check', asked: ['checkConfiguration'] },
   { route: 'post /v1/reload', path: '/v1/reload', asked: ['reload', root] },
   { route: 'get /v1/networks', path: '/v1/networks', asked: ['networks'] },
+  { route: 'get /v1/services', path: '/v1/services', asked: ['services'] },
+  { route: 'get /v1/services/:name', path: '/v1/services/web', asked: ['service', 'web'] },
   { route: 'get /v1/networks/:name', path: '/v1/networks/web', asked: ['network', 'web'] },
   {
     route: 'get /v1/networks/:name/conflist',

@@ -88,7 +88,6 @@ describe('files that are refused', () => {
       /ports/,
     ],
     ['a policy of a kind that is none', { file: 'policies/deny.yaml', text: 'kind: X\n' }, 'CONFIG_INVALID', /kind.*NetworkPolicy/],
-    ['a service, not built yet', { file: 'services/web.yaml', text: 'address: 10.96.0.10\n' }, 'UNSUPPORTED', /services/],
     ['another ending, with the allowed ones named', { file: 'networks/x.yml', text: web }, 'CONFIG_INVALID', /\.yaml/],
     ['A4 a container file that names no number', { file: 'containers/0x65.yaml', text: onWeb }, 'CONFIG_INVALID', /0x65/],
     ['A4 a container file with a command in its name', { file: 'containers/101;reboot.yaml', text: onWeb }, 'CONFIG_INVALID', /101;reboot/],
