@@ -26,7 +26,7 @@ export function flowOf(raw: RawFlow, ownerOf: AddressOwner): Flow | null {
     time,
     origin: 'hubble',
     verdict,
-    direction: directions[raw.trafficDirection ?? 0] ?? null,
+    direction: directionOf(raw),
     protocol,
     from: endOf(raw.source, clipped(source, 45), ports?.sourcePort, raw.sourceNames, ownerOf),
     to: endOf(raw.destination, clipped(destination, 45), ports?.destinationPort, raw.destinationNames, ownerOf),
@@ -35,6 +35,16 @@ export function flowOf(raw: RawFlow, ownerOf: AddressOwner): Flow | null {
     detail: clipped(detail, 256),
   };
 }
+
+/** Where something was let through without a policy's verdict, the point where it was seen says more than Hubble's own word: that calls what
+ *  arrives at a container egress when its datapath noted the source's address (decodeTrafficDirection of pkg/hubble/parser/threefour). */
+function directionOf({ eventType, trafficDirection = 0 }: RawFlow): FlowDirection | null {
+  const point = eventType?.type === traceEvent ? tracePoints[eventType.subType ?? 0] : undefined;
+  return point ?? directions[trafficDirection] ?? null;
+}
+
+// TraceTo* of pkg/monitor/api/types.go: an endpoint; host, stack and overlay
+const tracePoints: Record<number, FlowDirection> = { 0: 'ingress', 2: 'egress', 3: 'egress', 4: 'egress' };
 
 /** How many were lost, and where. */
 export function lossOf({ source = 0, numEventsLost = 0 }: RawLoss): { place: FlowLossPlace; count: number } {

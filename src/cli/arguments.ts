@@ -38,12 +38,11 @@ export function containerOrName(text: string): string {
   return matching(text, /^[A-Za-z0-9][A-Za-z0-9_.-]{0,62}$/, 'must be the number or name of a container');
 }
 
-/** One of some words, or several with commas between. */
-export function words(allowed: readonly string[], { several = false } = {}): (text: string) => string {
+/** Some of these words, with commas between. */
+export function words(allowed: readonly string[]): (text: string) => string {
   return (text) => {
-    const given = several ? text.split(',') : [text];
-    if (given.every((word) => allowed.includes(word))) return text;
-    throw new InvalidArgumentError(`It must be ${several ? 'some' : 'one'} of ${allowed.join(', ')}.`);
+    if (text.split(',').every((word) => allowed.includes(word))) return text;
+    throw new InvalidArgumentError(`It must be some of ${allowed.join(', ')}, with commas between.`);
   };
 }
 

@@ -4,13 +4,15 @@ import type { Api } from './api.ts';
 
 type Values = (api: Api, given: readonly string[]) => Promise<(string | number)[]>;
 
+const containers: Values = async (api) => (await api.get<ContainerView[]>('/v1/containers')).map(({ vmid }) => vmid);
 const networks: Values = async (api) => (await api.get<NetworkView[]>('/v1/networks')).map(({ name }) => name);
 
 /** What can stand for an argument, by its name in the command's usage. */
 const values: Record<string, Values> = {
   NAME: networks,
   SERVICE: async (api) => (await api.get<ServiceView[]>('/v1/services')).map(({ name }) => name),
-  VMID: async (api) => (await api.get<ContainerView[]>('/v1/containers')).map(({ vmid }) => vmid),
+  VMID: containers,
+  'VMID|NAME': containers,
   ID: async (api) => (await api.get<OperationView[]>('/v1/operations', { limit: 20 })).map(({ id }) => id),
   IFNAME: async (api, given) => (await interfacesOf(api, given)).map(({ name }) => name),
   'IFNAME=NETWORK': async (api, given) => {

@@ -367,6 +367,11 @@ describe('the command', () => {
     ],
     [['container', 'a'], ['attach']],
     [['gc', '--d'], ['--dry-run']],
+    [['flows', '--container', ''], ['101']],
+    [
+      ['flows', '--direction', ''],
+      ['ingress', 'egress'],
+    ],
     [['network', 'show', ''], ['web']],
     [['container', 'show', '1'], ['101']],
     [['container', 'detach', '101', ''], ['eth0']],

@@ -101,6 +101,18 @@ describe('flows on Cilium', () => {
     assert.match(stdout, new RegExp(`dropped +ingress +tcp +${from} [0-9.]+:\\d+ +${to} ${address}:22 +no policy allows it`));
   });
 
+  it('flows are removed when they are older than retentionDays, which may change while the service runs', async () => {
+    const [one, , address] = await two();
+    assert.equal(await reaches(one, address), true);
+    await flow(`container=${one.vmid}`, () => true);
+    rig.daemon.write('settings.yaml', 'releaseAfterHours: 0\nflows: { retentionDays: 0.00001 }\n');
+    await until('nothing of it is kept', async () => (await flows(`container=${one.vmid}`)).flows.length === 0);
+    rig.daemon.write('settings.yaml', 'releaseAfterHours: 0\n');
+    await rig.daemon.reconciled();
+    await one.exec(['ping', '-c', '1', '-w', '1', address]);
+    await flow(`container=${one.vmid}`, () => true);
+  });
+
   it('the host and the world are named', async () => {
     const [one, , address] = await two();
     await rig.node.run('ping', '-c', '1', '-W', '1', address);

@@ -1,4 +1,4 @@
-import type { Command } from 'commander';
+import { type Command, Option } from 'commander';
 import { flowDirections, flowProtocols, flowVerdicts } from '../../model/flow.ts';
 import type { FlowLine, FlowsView } from '../../model/flow-api.ts';
 import { containerOrName, limit, moment, port, words } from '../arguments.ts';
@@ -22,10 +22,10 @@ export function addFlowCommands(program: Command, act: Act): void {
     .description('what was let through and what was dropped, with the names of both ends and the reason; the oldest first')
     .option('-f, --follow', 'show new ones as they come, until ^C; with --json one object a line')
     .option('--container <VMID|NAME>', 'only from or to this container', containerOrName)
-    .option('--verdict <WORDS>', `only these, with commas between: ${flowVerdicts.join(', ')}`, words(flowVerdicts, { several: true }))
+    .option('--verdict <WORDS>', `only these, with commas between: ${flowVerdicts.join(', ')}`, words(flowVerdicts))
     .option('--port <N>', 'only from or to this port', port)
-    .option('--protocol <WORD>', `only of this: ${flowProtocols.join(', ')}`, words(flowProtocols))
-    .option('--direction <WORD>', `only in this, as the container sees it: ${flowDirections.join(', ')}`, words(flowDirections))
+    .addOption(new Option('--protocol <WORD>', 'only of this').choices(flowProtocols))
+    .addOption(new Option('--direction <WORD>', 'only in this, as the container sees it').choices(flowDirections))
     .option('--since <TIME>', 'not older than this: 30s, 10m, 2h, 7d, or a moment', moment)
     .option('--last <N>', 'the last so many', limit, 20)
     .addHelpText(

@@ -123,6 +123,15 @@ describe('a flow of Hubble', () => {
       assert.deepEqual({ protocol, detail }, expected);
     });
 
+  for (const [subType, told, direction] of [
+    [0, 2, 'ingress'],
+    [3, 2, 'egress'],
+    [4, 0, 'egress'],
+    [1, 1, 'ingress'],
+  ] as const)
+    it(`of trace point ${subType} that Hubble calls ${told} is ${direction}`, () =>
+      assert.equal(decoded({ eventType: { type: 4, subType }, traceReason: 1, trafficDirection: told }).direction, direction));
+
   it('is nothing new when the connection was told of before', () => {
     assert.equal(flowOf({ ...allowed, eventType: { type: 4 }, traceReason: 2 }, nobody), null);
     assert.ok(flowOf({ ...allowed, eventType: { type: 4 }, traceReason: 1 }, nobody));
