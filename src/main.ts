@@ -6,6 +6,8 @@ import { createCilium } from './cilium/cilium.ts';
 import { createClusterIdentities } from './cilium/cluster-identities.ts';
 import { createEtcd } from './cilium/etcd.ts';
 import { connectHubble } from './cilium/hubble.ts';
+import { createAgentPolicies } from './cilium/policies.ts';
+import { createPolicyFolder } from './cilium/policy-folder.ts';
 import { createCniRuntime } from './cni/create-runtime.ts';
 import { createConfiguration } from './config/create.ts';
 import { loadNodeConfig } from './config/node-config.ts';
@@ -123,6 +125,13 @@ async function main(argv: readonly string[]): Promise<void> {
     reservations,
     datapath: createDatapath(host, { nativeRange: settings.cilium.nativeRange }),
     cilium,
+    policies: createAgentPolicies({
+      agent: cilium.agent,
+      folder: createPolicyFolder({ path: paths.policies }),
+      clusterName: settings.cilium.clusterName,
+      clock: now,
+      log: (message, facts) => log.warn(facts, message),
+    }),
     proxmox,
     flows,
     flowIntake,

@@ -13,6 +13,8 @@ import { type FolderFile, fileText, type PolicyFolder } from './policy-folder.ts
 const pollMs = 25;
 /** an agent that has not taken up a file for so long has missed it, ms: it is written again */
 const missedMs = 2000;
+/** how long after a change of its folder somebody looks at it, ms */
+const gatherMs = 20;
 
 /** What was found in the agent's folder that we did not write. */
 export interface FolderFinding {
@@ -23,6 +25,8 @@ export interface FolderFinding {
 }
 
 export interface AgentPolicies {
+  /** Whether the agent's folder is there. */
+  isThere(): Promise<boolean>;
   /** Makes the agent's folder hold exactly these, as far as that needs no answer of the agent. */
   write(policies: readonly Policy[]): Promise<void>;
   /** @throws CNIError CILIUM_UNAVAILABLE */
@@ -32,6 +36,10 @@ export interface AgentPolicies {
   ensureInForce(policies: readonly Policy[], options: { timeoutMs: number; signal?: AbortSignal }): Promise<number>;
   /** Removes the files of policies that are gone, once the agent has seen that they select nobody. */
   tidy(policies: readonly Policy[]): Promise<void>;
+  /** Puts the agent's folder right as soon as somebody changes it: a broken file has ended the agent, and would end it at every start.
+   *  `policies` gives those that are configured. May be called often. */
+  guard(policies: () => readonly Policy[]): void;
+  stop(): void;
   /** lately, the last of each file */
   readonly findings: readonly FolderFinding[];
 }
@@ -47,6 +55,7 @@ export interface AgentPoliciesOptions {
 export function createAgentPolicies({ agent, folder, clusterName, clock, log }: AgentPoliciesOptions): AgentPolicies {
   const turns = new Mutex();
   const findings = new Map<string, FolderFinding>();
+  let timer: NodeJS.Timeout | undefined;
 
   function note(file: string, message: string): void {
     log(message, { path: `${folder.path}/${file}` });
@@ -94,6 +103,20 @@ export function createAgentPolicies({ agent, folder, clusterName, clock, log }: 
   return {
     get findings() {
       return [...findings.values()];
+    },
+    isThere: folder.isThere,
+    guard(policies) {
+      folder.watch(() => {
+        // many events of one change are one look
+        timer ??= setTimeout(() => {
+          timer = undefined;
+          turns.runExclusive(() => write(policies())).catch((error) => log(`the agent's folder cannot be put right: ${error.message}`, {}));
+        }, gatherMs);
+      });
+    },
+    stop() {
+      clearTimeout(timer);
+      folder.unwatch();
     },
     write: (policies) => turns.runExclusive(() => write(policies)),
     compare: look,

@@ -1,8 +1,9 @@
 import { createHash, randomBytes } from 'node:crypto';
+import { type FSWatcher, watch } from 'node:fs';
 import { lstat, mkdir, readdir, rename, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import type { AgentPolicy } from '../core/agent-policy.ts';
-import { readTextUpTo, writeDurably } from '../host/files.ts';
+import { exists, readTextUpTo, writeDurably } from '../host/files.ts';
 
 /** The folder that Cilium's agent reads its policies from, one a file. The agent ends itself when it cannot read one (a file that is not
  *  what it should be, but also one that is gone when it comes to read it), so that whatever is done here leaves a good file in place.
@@ -22,6 +23,10 @@ export interface FolderFile {
 
 export interface PolicyFolder {
   readonly path: string;
+  isThere(): Promise<boolean>;
+  /** Tells of every change from now on, of ours too; nothing happens when it tells already. False: there is nothing to watch. */
+  watch(tell: () => void): boolean;
+  unwatch(): void;
   /** Files that the agent would read. */
   files(): Promise<FolderFile[]>;
   /** The old file or the new one is there at every moment, and after a power cut. */
@@ -33,8 +38,31 @@ export interface PolicyFolder {
 
 export function createPolicyFolder({ path }: { path: string }): PolicyFolder {
   const aside = join(dirname(path), 'policies.aside');
+  let watcher: FSWatcher | null = null;
+
+  function forget(): void {
+    watcher?.close();
+    watcher = null;
+  }
+
   return {
     path,
+    isThere: () => exists(path),
+    watch(tell) {
+      if (watcher) return true;
+      try {
+        watcher = watch(path, { persistent: false }, (event, name) => {
+          if (name?.endsWith('.yaml')) tell();
+          // the folder itself went: its watcher sees nothing more
+          else if (event === 'rename' && name === path.slice(path.lastIndexOf('/') + 1)) forget();
+        });
+        watcher.on('error', forget);
+        return true;
+      } catch {
+        return false;
+      }
+    },
+    unwatch: forget,
     async files() {
       await mkdir(path, { recursive: true, mode: 0o700 });
       const names = (await readdir(path)).filter((name) => name.endsWith('.yaml'));

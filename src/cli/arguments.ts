@@ -16,6 +16,10 @@ export function service(text: string): string {
   return matching(text, namePatterns.service, 'must be a name of lower-case letters, digits and "-" (63 at most)');
 }
 
+export function policy(text: string): string {
+  return matching(text, namePatterns.policy, 'must be the name of a policy, see `pve-cni policy list`');
+}
+
 export function ifname(text: string): string {
   return matching(text, namePatterns.ifname, 'must be a Linux interface name of at most 15 characters');
 }

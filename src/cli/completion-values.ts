@@ -1,5 +1,6 @@
 import type { ContainerView, NetworkView, OperationView, ServiceView } from '../model/api.ts';
 import { namePatterns } from '../model/name-patterns.ts';
+import type { PolicyView } from '../model/policy-api.ts';
 import type { Api } from './api.ts';
 
 type Values = (api: Api, given: readonly string[]) => Promise<(string | number)[]>;
@@ -11,6 +12,7 @@ const networks: Values = async (api) => (await api.get<NetworkView[]>('/v1/netwo
 const values: Record<string, Values> = {
   NAME: networks,
   SERVICE: async (api) => (await api.get<ServiceView[]>('/v1/services')).map(({ name }) => name),
+  POLICY: async (api) => (await api.get<PolicyView[]>('/v1/policies')).map(({ name }) => name),
   VMID: containers,
   'VMID|NAME': containers,
   ID: async (api) => (await api.get<OperationView[]>('/v1/operations', { limit: 20 })).map(({ id }) => id),

@@ -44,6 +44,11 @@ export function paragraphs(...parts: readonly string[]): string {
 
 const tones: Record<string, 'green' | 'yellow' | 'red' | 'dim'> = {
   attached: 'green',
+  'in force': 'green',
+  'not in force': 'red',
+  'not enforced': 'red',
+  allow: 'green',
+  deny: 'red',
   ready: 'green',
   ok: 'green',
   running: 'green',

@@ -9,6 +9,7 @@ import { addFlowCommands } from './commands/flows.ts';
 import { addLoadBalancingCommands } from './commands/load-balancing.ts';
 import { addNetworkCommands } from './commands/network.ts';
 import { addOperationCommands } from './commands/operation.ts';
+import { addPolicyCommands } from './commands/policy.ts';
 import { addServiceCommands } from './commands/service.ts';
 import { type Context, contextOf, defaultSocket, type Surroundings } from './context.ts';
 
@@ -50,6 +51,7 @@ Exit codes:
     addNetworkCommands,
     addLoadBalancingCommands,
     addContainerCommands,
+    addPolicyCommands,
     addAddressCommands,
     addCiliumCommands,
     addOperationCommands,

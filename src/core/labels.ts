@@ -47,6 +47,17 @@ export function vmidOf(labels: readonly string[]): number | null {
   return digits && namePatterns.vmid.test(digits) ? Number(digits) : null;
 }
 
+/** Labels as Cilium writes them, by key. */
+export function labelsByKey(labels: readonly string[]): Record<string, string> {
+  return Object.fromEntries(
+    labels.map((label) => {
+      const text = label.slice(label.indexOf(':') + 1);
+      const at = text.indexOf('=');
+      return at < 0 ? [text, ''] : [text.slice(0, at), text.slice(at + 1)];
+    }),
+  );
+}
+
 /** A text as a label's value may be: 63 characters of letters, digits, "-", "_" and ".", with a letter or digit at both ends. */
 export function labelValue(text: string): string {
   return text

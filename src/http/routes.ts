@@ -7,6 +7,7 @@ import { flowRoutes } from './routes/flows.ts';
 import { hookRoutes } from './routes/hooks.ts';
 import { loadBalancingRoutes } from './routes/load-balancing.ts';
 import { networkRoutes } from './routes/networks.ts';
+import { policyRoutes } from './routes/policies.ts';
 import { recordRoutes } from './routes/records.ts';
 import { serviceRoutes } from './routes/service.ts';
 
@@ -17,6 +18,7 @@ export const routes: readonly Route[] = [
   ...networkRoutes,
   ...loadBalancingRoutes,
   ...containerRoutes,
+  ...policyRoutes,
   ...ciliumAgentRoutes,
   ...ciliumMapRoutes,
   ...recordRoutes,

@@ -15,6 +15,7 @@ import { type Adopted, findAdopted, previousResult, withAddresses } from './adop
 import type { Dependencies } from './dependencies.ts';
 import { detach } from './detach.ts';
 import { labelsOf } from './identity.ts';
+import { policiesInForce } from './policies.ts';
 
 export const sha256 = (text: string) => createHash('sha256').update(text).digest('hex');
 
@@ -80,7 +81,10 @@ export async function attach(deps: Dependencies, life: Life, wanted: ContainerIn
   const network = networkOf(deps, wanted, life.vmid);
   const addresses = await trace('step:reserve', () => addressesFor(deps, life.vmid, wanted, network));
   const { conflist, capabilityArgs, endpoint, mac, defaultRoute } = render(deps, life.vmid, wanted, network, addresses);
-  if (endpoint) await trace('cilium:ready', () => deps.cilium.untilReady(signal));
+  if (endpoint) {
+    await trace('cilium:ready', () => deps.cilium.untilReady(signal));
+    await trace('cilium:policies', () => policiesInForce(deps, signal));
+  }
   await prepareNetwork(deps, network);
   signal.throwIfAborted();
   const bridge = kindOf(network).adopts?.(network);

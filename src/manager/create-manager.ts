@@ -17,6 +17,7 @@ import { createIdentities } from './identity.ts';
 import type { Manager } from './manager.ts';
 import { writeMarkers } from './markers.ts';
 import { createOperations } from './operations.ts';
+import { createPolicyManager } from './policies.ts';
 import { rebuildJournal } from './rebuild.ts';
 import { createReconciler } from './reconcile.ts';
 import { settle } from './settle.ts';
@@ -126,9 +127,11 @@ export function createManager(deps: Dependencies): RunningManager {
 
   return {
     ...createAgentManager(deps, operations),
+    ...createPolicyManager(deps, operations),
     start,
     async stop(graceMs) {
       for (const timer of timers) clearInterval(timer);
+      deps.policies.stop();
       // those who follow have no end of their own
       await deps.flowIntake.stop();
       deps.flows.stop();

@@ -1,6 +1,7 @@
 import type { Cilium } from '../cilium/cilium.ts';
 import type { ClusterIdentities } from '../cilium/cluster-identities.ts';
 import type { Etcd } from '../cilium/etcd.ts';
+import type { AgentPolicies } from '../cilium/policies.ts';
 import type { CniRuntime } from '../cni/runtime.ts';
 import type { Configuration } from '../config/configuration.ts';
 import type { Datapath } from '../datapath/datapath.ts';
@@ -27,6 +28,7 @@ export interface Dependencies {
   reservations: Reservations;
   datapath: Datapath;
   cilium: Cilium;
+  policies: AgentPolicies;
   proxmox: ProxmoxFacts;
   flows: FlowLog;
   flowIntake: FlowIntake;

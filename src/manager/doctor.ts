@@ -3,6 +3,7 @@ import { asPveCniError } from '../model/errors.ts';
 import type { Dependencies } from './dependencies.ts';
 import { checkFlows } from './flow-check.ts';
 import { inspectGarbage } from './garbage.ts';
+import { policyFindings } from './policies.ts';
 import type { Reconciler } from './reconcile.ts';
 
 type Check = DoctorView['checks'][number];
@@ -111,6 +112,10 @@ const checks: Record<string, (deps: Dependencies, reconciler: Reconciler) => Pro
           message: `${ifname} of container ${vmid}: ${error?.message ?? 'degraded'}`,
           cure: `pve-cni container check ${vmid} --repair`,
         }));
+  },
+  async policies(deps) {
+    const findings = await policyFindings(deps);
+    return findings.length > 0 ? findings : [ok('every policy is in force')];
   },
   async networks(_deps, reconciler) {
     const found = [...reconciler.problems].map(([object, { message }]) => ({

@@ -19,9 +19,10 @@ import type { HookAnswer, HookPhase, HookRequest } from '../model/hook.ts';
 import type { LabelChange } from '../model/labels.ts';
 import type { Requester } from '../model/operation.ts';
 import type { AgentManager } from './cilium-agent.ts';
+import type { PolicyManager } from './policies.ts';
 
 /** Everything that the doors can ask for. Each method throws PveCniErrors only. */
-export interface Manager extends AgentManager {
+export interface Manager extends AgentManager, PolicyManager {
   /** A hook's observation. `signal` aborts when the client goes away: what was begun is undone. */
   hook(phase: HookPhase, request: HookRequest, requester: Requester, signal: AbortSignal): Promise<HookAnswer>;
   status(): Promise<StatusView>;

@@ -12,6 +12,7 @@ import { inspectGarbage, payDebts, removeLeak } from './garbage.ts';
 import type { Identities } from './identity.ts';
 import { writeMarkers } from './markers.ts';
 import type { Operations } from './operations.ts';
+import { reconcilePolicies } from './policies.ts';
 import { settle } from './settle.ts';
 
 /** How many containers are looked into (one process each) at every reconcile; the next ones the next time. */
@@ -58,6 +59,7 @@ export function createReconciler(deps: Dependencies, operations: Operations, ide
     const snapshot = await configuration.refresh();
     await writeMarkers(deps, snapshot);
     await prepareNetworks();
+    await note('policies', () => reconcilePolicies(deps));
     await reserveConfigured();
     await archiveDestroyed(deps, operations);
     await reconcileContainers(await lostEndpoints());

@@ -30,7 +30,7 @@ export const problem = z
   .meta({ id: 'Problem' });
 export type Problem = z.output<typeof problem>;
 
-const errorView = z
+export const errorView = z
   .object({ class: z.string(), code: z.string(), message: z.string(), retryable: z.boolean(), context: z.record(z.string(), z.unknown()) })
   .meta({ id: 'Error' });
 

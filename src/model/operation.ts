@@ -15,6 +15,7 @@ export const operationKinds = [
   'upgrade',
   'uninstall',
   'rotate-key',
+  'policy',
 ] as const;
 export type OperationKind = (typeof operationKinds)[number];
 

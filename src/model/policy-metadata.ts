@@ -3,7 +3,7 @@ import { unsupportedIssue } from './fields.ts';
 import { namePatterns } from './name-patterns.ts';
 import { containerNamespace } from './selector.ts';
 
-const policyName = z
+export const policyName = z
   .string()
   .regex(
     namePatterns.policy,

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { execFileSync, spawn } from 'node:child_process';
-import { existsSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -106,6 +106,28 @@ describe('the command', () => {
       reads: /labels +app=web/,
     },
     { argv: ['container', 'check', '101', '--repair'], asked: ['checkContainer', 101, { repair: true }, root], reads: /ok +eth0/ },
+    { argv: ['policy', 'list'], asked: ['policies'], reads: /default-deny +CiliumNetworkPolicy +in force +ingress +101/ },
+    {
+      argv: ['policy', 'show', 'default-deny'],
+      asked: ['policy', 'default-deny'],
+      reads: /101 +eth0 +pods +in force +7[\s\S]*kind: Cilium/,
+    },
+    {
+      argv: ['policy', 'apply', 'test/api/policy.yaml'],
+      asked: ['applyPolicy', readFileSync('test/api/policy.yaml', 'utf8'), root],
+      reads: /is in force \(revision 7\)[\s\S]*101 +eth0[\s\S]*Other endpoints[\s\S]*102 +eth0/,
+    },
+    {
+      argv: ['policy', 'check', 'test/api/policy.yaml'],
+      asked: ['checkPolicy', readFileSync('test/api/policy.yaml', 'utf8')],
+      reads: /ok +eth0/,
+    },
+    { argv: ['policy', 'remove', 'default-deny'], asked: ['removePolicy', 'default-deny', root], reads: /default-deny is removed/ },
+    {
+      argv: ['policy', 'get', '101'],
+      asked: ['containerPolicy', 101],
+      reads: /default-deny \(ingress\)[\s\S]*ingress +allow +container 102 +TCP +80 +3 +210/,
+    },
     { argv: ['address', 'list', '--network', 'web'], asked: ['addresses', { network: 'web' }], reads: /10\.20\.0\.10 +web +101/ },
     {
       argv: ['cilium', 'status'],
@@ -323,6 +345,13 @@ describe('the command', () => {
       'container detach',
       'container label',
       'container check',
+      'policy',
+      'policy list',
+      'policy show',
+      'policy apply',
+      'policy check',
+      'policy remove',
+      'policy get',
       'address',
       'address list',
       'operation',
@@ -363,7 +392,21 @@ describe('the command', () => {
   for (const [words, offers] of [
     [
       [''],
-      ['status', 'doctor', 'gc', 'config', 'network', 'service', 'container', 'address', 'cilium', 'operation', 'flows', 'completion'],
+      [
+        'status',
+        'doctor',
+        'gc',
+        'config',
+        'network',
+        'service',
+        'container',
+        'policy',
+        'address',
+        'cilium',
+        'operation',
+        'flows',
+        'completion',
+      ],
     ],
     [['container', 'a'], ['attach']],
     [['gc', '--d'], ['--dry-run']],
@@ -374,6 +417,7 @@ describe('the command', () => {
     ],
     [['network', 'show', ''], ['web']],
     [['container', 'show', '1'], ['101']],
+    [['policy', 'show', ''], ['default-deny']],
     [['container', 'detach', '101', ''], ['eth0']],
     [['container', 'attach', '101', ''], ['eth1=web']],
     [

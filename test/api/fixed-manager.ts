@@ -4,6 +4,7 @@ import type { AddressView, ContainerView, NetworkView, OperationView, ServiceVie
 import type { CiliumConfigView, CiliumStatusView, CiliumWorkView } from '../../src/model/cilium-api.ts';
 import type { IdentityView } from '../../src/model/cilium-maps-api.ts';
 import type { FlowLossView, FlowView } from '../../src/model/flow-api.ts';
+import type { ContainerPolicyView, PolicyReceipt, PolicyView } from '../../src/model/policy-api.ts';
 
 const time = '2026-11-24T09:15:02.123Z';
 
@@ -164,6 +165,67 @@ const ciliumStatus: CiliumStatusView = {
   differences: [],
 };
 
+const subject = {
+  vmid: 101,
+  interface: 'eth0',
+  network: 'pods',
+  state: 'in-force' as const,
+  endpoint: 271,
+  revision: 7,
+  since: time,
+};
+
+const policy: PolicyView = {
+  name: 'default-deny',
+  kind: 'CiliumNetworkPolicy',
+  file: 'policies/default-deny.yaml',
+  state: 'in-force',
+  directions: ['ingress'],
+  containers: [subject],
+  problem: null,
+  text: 'kind: CiliumNetworkPolicy\n',
+};
+
+const receipt: PolicyReceipt = {
+  policy,
+  inForce: true,
+  revision: 7,
+  endpoints: [subject, { ...subject, vmid: 102, endpoint: 272 }],
+  operation: 'op-1',
+  message: 'policy default-deny is in force',
+};
+
+const containerPolicy: ContainerPolicyView = {
+  vmid: 101,
+  interfaces: [
+    {
+      name: 'eth0',
+      network: 'pods',
+      enforcer: 'cilium',
+      state: 'in-force',
+      endpoint: 271,
+      identity: 40_001,
+      labels: ['type=container', 'vmid=101'],
+      revision: 7,
+      enforced: { ingress: true, egress: false },
+      policies: [{ name: 'default-deny', directions: ['ingress'] }],
+      entries: [
+        {
+          direction: 'ingress',
+          verdict: 'allow',
+          peer: 'container 102',
+          identity: 40_002,
+          protocol: 'TCP',
+          ports: '80',
+          packets: 3,
+          bytes: 210,
+        },
+      ],
+      differences: [],
+    },
+  ],
+};
+
 const forwarded: FlowView = {
   id: 11,
   time,
@@ -207,6 +269,12 @@ export function fixedManager(calls: Calls, changes: Partial<Manager> = {}): Mana
     ciliumWork: async () => ciliumWork,
     ciliumConfig: async () => ciliumConfig,
     writeCiliumConfig: async () => ({ ...ciliumConfig, written: ['devices'] }),
+    policies: async () => [policy],
+    policy: async () => policy,
+    applyPolicy: async () => receipt,
+    removePolicy: async () => ({ ...receipt, policy: null, message: 'policy default-deny is removed' }),
+    checkPolicy: async () => check,
+    containerPolicy: async () => containerPolicy,
     networks: async () => [network],
     network: async () => network,
     conflist: async () => ({ cniVersion: '1.1.0', name: 'web', plugins: [{ type: 'bridge', mtu: 1500 }] }),

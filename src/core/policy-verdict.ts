@@ -1,0 +1,132 @@
+import type { Policy, PolicyRule } from '../model/policy.ts';
+import type { IcmpRule } from '../model/policy-ports.ts';
+import type { LabelSelector } from '../model/selector.ts';
+import { parseCidr } from './ip.ts';
+import { selects } from './selectors.ts';
+
+/** What policies say of a connection, by the policies alone, whoever enforces them. */
+
+export const directions = ['ingress', 'egress'] as const;
+export type Direction = (typeof directions)[number];
+export type Labels = Readonly<Record<string, string>>;
+
+/** The other end of a connection. */
+export type Peer =
+  | { kind: 'container'; labels: Labels }
+  | { kind: 'entity'; name: string }
+  /** addresses outside, of a range that the policies name */
+  | { kind: 'range'; cidr: string };
+
+export interface Flow {
+  protocol: 'TCP' | 'UDP' | 'ICMP' | 'ICMPv6';
+  /** of the receiver; the type of ICMP */
+  port: number;
+}
+
+/** The policies that select a container and have rules of a direction. */
+export function policiesOf(policies: readonly Policy[], labels: Labels): { policy: Policy; directions: Direction[] }[] {
+  return policies.flatMap((policy) => {
+    const own = rulesFor([policy], labels);
+    const found = directions.filter((direction) => own.some((rule) => hasRulesOf(rule, direction)));
+    return found.length > 0 ? [{ policy, directions: found }] : [];
+  });
+}
+
+export function directionsOf({ rules }: Policy): Direction[] {
+  return directions.filter((direction) => rules.some((rule) => hasRulesOf(rule, direction)));
+}
+
+/** Whether what no rule allows is dropped. */
+export function isEnforced(policies: readonly Policy[], labels: Labels, direction: Direction): boolean {
+  return rulesFor(policies, labels).some((rule) => hasRulesOf(rule, direction) && (rule.enableDefaultDeny?.[direction] ?? true));
+}
+
+/** What of a flow between a container and a peer is to be done. */
+export function isAllowed(policies: readonly Policy[], labels: Labels, direction: Direction, peer: Peer, flow: Flow): boolean {
+  const rules = rulesFor(policies, labels);
+  const denies = rules.flatMap((rule) => rule[`${direction}Deny`] ?? []);
+  if (denies.some((rule) => matches(rule, peer, flow))) return false;
+  const allows = rules.flatMap((rule) => rule[direction] ?? []);
+  return allows.some((rule) => matches(rule, peer, flow)) || !isEnforced(policies, labels, direction);
+}
+
+function rulesFor(policies: readonly Policy[], labels: Labels): PolicyRule[] {
+  return policies.flatMap(({ rules }) => rules.filter(({ endpointSelector }) => selects(endpointSelector, labels)));
+}
+
+function hasRulesOf(rule: PolicyRule, direction: Direction): boolean {
+  return Boolean(rule[direction] ?? rule[`${direction}Deny`]);
+}
+
+type Range = { cidr: string; except?: readonly string[] | undefined };
+/** The fields of all four kinds of rules. */
+interface AnyRule {
+  fromEndpoints?: readonly LabelSelector[] | undefined;
+  toEndpoints?: readonly LabelSelector[] | undefined;
+  fromEntities?: readonly string[] | undefined;
+  toEntities?: readonly string[] | undefined;
+  fromCIDR?: readonly string[] | undefined;
+  toCIDR?: readonly string[] | undefined;
+  fromCIDRSet?: readonly Range[] | undefined;
+  toCIDRSet?: readonly Range[] | undefined;
+  toFQDNs?: readonly unknown[] | undefined;
+  toPorts?: readonly { ports: readonly Port[] }[] | undefined;
+  icmps?: readonly IcmpRule[] | undefined;
+}
+interface Port {
+  port: string;
+  endPort?: number | undefined;
+  protocol?: string | undefined;
+}
+
+function matches(rule: AnyRule, peer: Peer, flow: Flow): boolean {
+  return matchesPeer(rule, peer) && matchesFlow(rule, flow);
+}
+
+/** A rule that names nobody is about everybody when it names ports, else about nobody. */
+function matchesPeer(rule: AnyRule, peer: Peer): boolean {
+  const endpoints = rule.fromEndpoints ?? rule.toEndpoints;
+  const entities = rule.fromEntities ?? rule.toEntities;
+  const cidrs = rule.fromCIDR ?? rule.toCIDR;
+  const ranges = rule.fromCIDRSet ?? rule.toCIDRSet;
+  if (endpoints) return peer.kind === 'container' && endpoints.some((one) => selects(one, peer.labels));
+  if (entities) return entities.some((entity) => isOf(entity, peer));
+  if (cidrs) return cidrs.some((cidr) => covers(cidr, peer));
+  if (ranges) return ranges.some(({ cidr, except = [] }) => covers(cidr, peer) && !except.some((one) => covers(one, peer)));
+  if (rule.toFQDNs) return false;
+  return Boolean(rule.toPorts ?? rule.icmps);
+}
+
+const outside = ['world', 'none'];
+
+function isOf(entity: string, peer: Peer): boolean {
+  if (entity === 'all') return true;
+  if (entity === 'cluster') return peer.kind === 'container' || (peer.kind === 'entity' && !outside.includes(peer.name));
+  if (entity === 'world' && peer.kind === 'range') return true;
+  return peer.kind === 'entity' && peer.name === entity;
+}
+
+function covers(text: string, peer: Peer): boolean {
+  const outer = parseCidr(text.includes('/') ? text : `${text}/${text.includes(':') ? 128 : 32}`);
+  if (!outer || peer.kind === 'container') return false;
+  if (peer.kind === 'entity') return peer.name === 'world' && outer.prefix === 0;
+  const inner = parseCidr(peer.cidr);
+  return inner !== null && inner.family === outer.family && inner.first >= outer.first && inner.last <= outer.last;
+}
+
+function matchesFlow({ toPorts, icmps }: AnyRule, flow: Flow): boolean {
+  if (toPorts) return toPorts.some(({ ports }) => ports.some((one) => matchesPort(one, flow)));
+  if (icmps) return icmps.some(({ fields }) => fields.some(({ family, type }) => icmpOf[family] === flow.protocol && type === flow.port));
+  return true;
+}
+
+const icmpOf = { IPv4: 'ICMP', IPv6: 'ICMPv6' } as const;
+
+/** Port 0 is every port; of any protocol it is everything, ICMP included. */
+function matchesPort({ port, endPort, protocol = 'ANY' }: Port, flow: Flow): boolean {
+  const first = Number(port);
+  if (first === 0 && protocol === 'ANY') return true;
+  if (flow.protocol !== 'TCP' && flow.protocol !== 'UDP') return false;
+  if (protocol !== 'ANY' && protocol !== flow.protocol) return false;
+  return first === 0 || (flow.port >= first && flow.port <= Math.max(first, endPort ?? first));
+}

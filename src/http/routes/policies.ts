@@ -1,0 +1,65 @@
+import { z } from 'zod';
+import { checkView } from '../../model/api.ts';
+import { vmidText } from '../../model/names.ts';
+import { containerPolicyView, policyParams, policyReceipt, policyRequest, policyView } from '../../model/policy-api.ts';
+import { route } from '../route.ts';
+
+export const policyRoutes = [
+  route({
+    method: 'get',
+    path: '/v1/policies',
+    tag: 'policies',
+    summary: 'All policies: whether they are in force on this node, and for which containers',
+    answer: z.array(policyView),
+    handle: ({ manager }) => manager.policies(),
+  }),
+  route({
+    method: 'post',
+    path: '/v1/policies',
+    tag: 'policies',
+    summary: 'Write a policy’s file, bring it into force on this node, and say which endpoints enforce it since when',
+    body: policyRequest,
+    answer: policyReceipt,
+    errors: ['CONFIG_SYNTAX', 'CONFIG_INVALID', 'UNSUPPORTED', 'CONFIG_DUPLICATE', 'CONFIG_UNAVAILABLE'],
+    handle: ({ manager }, { body, requester }) => manager.applyPolicy(body.text, requester),
+  }),
+  route({
+    method: 'post',
+    path: '/v1/policies/check',
+    tag: 'policies',
+    summary: 'What would be wrong with a policy, all of it',
+    body: policyRequest,
+    answer: checkView,
+    handle: ({ manager }, { body }) => manager.checkPolicy(body.text),
+  }),
+  route({
+    method: 'get',
+    path: '/v1/policies/:name',
+    tag: 'policies',
+    summary: 'One policy, with the text of its file',
+    params: policyParams,
+    answer: policyView,
+    errors: ['POLICY_UNKNOWN'],
+    handle: ({ manager }, { params }) => manager.policy(params.name),
+  }),
+  route({
+    method: 'delete',
+    path: '/v1/policies/:name',
+    tag: 'policies',
+    summary: 'Move a policy’s file to archive/, and out of force on this node',
+    params: policyParams,
+    answer: policyReceipt,
+    errors: ['POLICY_UNKNOWN', 'CONFIG_UNAVAILABLE'],
+    handle: ({ manager }, { params, requester }) => manager.removePolicy(params.name, requester),
+  }),
+  route({
+    method: 'get',
+    path: '/v1/containers/:vmid/policy',
+    tag: 'policies',
+    summary: 'What the kernel holds for a container, beside what the policy files say',
+    params: z.strictObject({ vmid: vmidText }),
+    answer: containerPolicyView,
+    errors: ['CONTAINER_UNKNOWN'],
+    handle: ({ manager }, { params }) => manager.containerPolicy(params.vmid),
+  }),
+];
