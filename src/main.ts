@@ -67,7 +67,13 @@ async function main(argv: readonly string[]): Promise<void> {
 
   const store = openStore({ file: `${settings.stateDir}/state.db` });
   const launcher = createLauncher(launcherFile);
-  const host = createHost({ trace, runDir: settings.runDir, lxcPath: settings.lxcPath, execute: launcher.execute });
+  const host = createHost({
+    trace,
+    runDir: settings.runDir,
+    lxcPath: settings.lxcPath,
+    pveDir: settings.pveDir,
+    execute: launcher.execute,
+  });
   const dnsProxy = settings.cilium.dnsPolicies;
   const configuration = createConfiguration({
     root: settings.root,

@@ -32,6 +32,8 @@ export interface Cilium {
   del(request: CniAttachment, run: () => Promise<void>): Promise<void>;
   /** Endpoints that carry our labels, and the container they are for; null when the agent is away. */
   endpoints(): Promise<(Endpoint & { vmid: number })[] | null>;
+  /** Addresses of all nodes' endpoints and the node that each is on; null when the agent is away. */
+  whereabouts(): Promise<{ address: string; node: string }[] | null>;
 }
 
 export function createCilium(options: { agentSocket: string; pluginSocket: string }): Cilium {
@@ -93,6 +95,14 @@ export function createCilium(options: { agentSocket: string; pluginSocket: strin
       const id = attachmentIdOf(request);
       // deleted already in all but the rarest cases
       if (await asked.endpoint(id)) await asked.removeEndpoint(id);
+    },
+    async whereabouts() {
+      const all = await asked.knownAddresses().catch(() => null);
+      if (!all) return null;
+      return all.flatMap(({ cidr, hostIP }) => {
+        const [address = '', length = ''] = cidr.split('/');
+        return hostIP && /^(32|128)$/.test(length) ? [{ address, node: hostIP }] : [];
+      });
     },
     async endpoints() {
       const all = await asked.endpoints().catch(() => null);

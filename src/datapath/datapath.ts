@@ -3,7 +3,15 @@ import type { Host } from '../host/host.ts';
 import { createGate } from './gate.ts';
 import { applyBridge, type BridgeSpec, inspectBridge, ourBridges, removeBridge } from './linux-bridge.ts';
 import { createMasquerade } from './masquerade.ts';
-import { applyOverlay, inspectOverlay, type OverlaySpec, overlayRoutes, removeOverlayRoute } from './overlay.ts';
+import {
+  applyOverlay,
+  applyRemoteRoutes,
+  inspectOverlay,
+  type OverlaySpec,
+  overlayRoutes,
+  type RemoteAddress,
+  removeOverlayRoute,
+} from './overlay.ts';
 
 export type { BridgeSpec };
 
@@ -42,6 +50,7 @@ export function createDatapath(host: Host, { nativeRange }: { nativeRange?: stri
       const masqueraded = { network, masquerade: spec.masquerade ? subnets : [], name: 'cilium_*', except };
       return (await masquerade.apply(masqueraded, { deep })) || changed;
     },
+    applyRemoteRoutes: (wanted: readonly RemoteAddress[]) => alone('cilium', () => applyRemoteRoutes(host, wanted)),
     overlayRoutes: () => overlayRoutes(host),
     removeOverlayRoute: (cidr: string) => removeOverlayRoute(host, cidr),
     removeBridge: (name: string) => alone(name, () => removeBridge(host, name)),

@@ -60,3 +60,29 @@ export async function applyOverlay(host: Host, spec: OverlaySpec): Promise<boole
 export async function removeOverlayRoute(host: Host, cidr: string): Promise<void> {
   await host.ip.batch([`route del ${cidr} dev ${device} proto ${protocol}`]);
 }
+
+/** Where nodes route, without a tunnel: an address of ours that is on another node. */
+export interface RemoteAddress {
+  address: string;
+  /** address of that node */
+  node: string;
+}
+
+const remoteList = z.array(z.looseObject({ dst: z.string(), gateway: z.string().optional(), dev: z.string().optional() }));
+
+/** Makes the routes to other nodes' addresses what they should be; each is of one address, since addresses move. */
+export async function applyRemoteRoutes(host: Host, wanted: readonly RemoteAddress[]): Promise<void> {
+  const lists = await Promise.all(['-4', '-6'].map((family) => host.run(['ip', family, '-json', 'route', 'show', 'protocol', protocol])));
+  const present = lists
+    .flatMap((text) => remoteList.parse(text.trim() === '' ? [] : JSON.parse(text)))
+    .filter(({ gateway, dev }) => gateway !== undefined && dev !== device);
+  const isWanted = (dst: string, gateway: string | undefined) => wanted.some(({ address, node }) => address === dst && node === gateway);
+  await host.ip.batch([
+    ...present
+      .filter(({ dst, gateway }) => !isWanted(dst, gateway))
+      .map(({ dst, gateway }) => `route del ${dst} via ${gateway} proto ${protocol}`),
+    ...wanted
+      .filter(({ address, node }) => !present.some(({ dst, gateway }) => dst === address && gateway === node))
+      .map(({ address, node }) => `route replace ${address} via ${node} proto ${protocol}`),
+  ]);
+}

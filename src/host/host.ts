@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import type { Trace } from '../model/operation.ts';
 import type { Execute } from './execute.ts';
 import { listFolder, readText, readTextUpTo, remove, writeDurably } from './files.ts';
@@ -16,7 +17,7 @@ import { createSystemd } from './systemd.ts';
 /** The system under us: the only room that touches it. */
 export type Host = ReturnType<typeof createHost>;
 
-export function createHost(options: { trace: Trace; runDir: string; lxcPath: string; execute: Execute }) {
+export function createHost(options: { trace: Trace; runDir: string; lxcPath: string; pveDir: string; execute: Execute }) {
   const run = createRun(options.trace, options.execute);
   const ip = createIp(run);
   return {
@@ -26,7 +27,7 @@ export function createHost(options: { trace: Trace; runDir: string; lxcPath: str
     systemd: createSystemd(run),
     nft: createNft(run, options.runDir),
     netns: createNetns(run),
-    lxc: createLxc(run, options.lxcPath),
+    lxc: createLxc(run, options.lxcPath, options.pveDir),
     ensureForwarding,
     // links
     linkByIndex,
@@ -38,7 +39,8 @@ export function createHost(options: { trace: Trace; runDir: string; lxcPath: str
     // processes and their namespaces
     bootId,
     containerOf,
-    findInits,
+    // another folder's containers may have the same numbers: they are not this node's
+    findInits: async () => new Map([...(await findInits())].filter(([vmid]) => existsSync(`${options.lxcPath}/${vmid}`))),
     isAlive,
     isNetns,
     isStarting,

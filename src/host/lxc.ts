@@ -11,13 +11,11 @@ export interface Lxc {
   kill(vmid: number): Promise<void>;
 }
 
-const vmlist = '/etc/pve/.vmlist';
-
-export function createLxc(run: Run, lxcPath: string): Lxc {
+export function createLxc(run: Run, lxcPath: string, pveDir: string): Lxc {
   return {
     async exists(vmid) {
-      if (!(await exists('/etc/pve'))) return exists(`${lxcPath}/${vmid}/config`);
-      const text = await readFile(vmlist, 'utf8').catch(() => null);
+      if (!(await exists(pveDir))) return exists(`${lxcPath}/${vmid}/config`);
+      const text = await readFile(`${pveDir}/.vmlist`, 'utf8').catch(() => null);
       if (text === null) return null;
       const { ids }: { ids?: Record<string, unknown> } = JSON.parse(text);
       return ids ? String(vmid) in ids : null;

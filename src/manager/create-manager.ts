@@ -20,6 +20,7 @@ import { createOperations } from './operations.ts';
 import { createPolicyManager } from './policies.ts';
 import { rebuildJournal } from './rebuild.ts';
 import { createReconciler } from './reconcile.ts';
+import { createRemoteRoutes } from './remote-routes.ts';
 import { settle } from './settle.ts';
 import { addressViews, containerView, debtView, inspectNetwork, networkView, operationView } from './views.ts';
 import { attachWaiting } from './waiting.ts';
@@ -44,6 +45,7 @@ export function createManager(deps: Dependencies): RunningManager {
   const startedAt = clock();
   const timers: NodeJS.Timeout[] = [];
   let reaping = false;
+  const remoteRoutes = createRemoteRoutes(deps);
   let following = false;
 
   async function start(): Promise<void> {
@@ -96,6 +98,7 @@ export function createManager(deps: Dependencies): RunningManager {
     following = true;
     await identities.settleIfChanged();
     await attachWaiting(deps, operations).catch((error) => log.error({ err: error }, 'cannot look for waiting interfaces'));
+    await remoteRoutes(false).catch((error) => log.warn({ err: error }, 'cannot keep the routes to other nodes'));
     following = false;
   }
 

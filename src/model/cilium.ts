@@ -41,7 +41,9 @@ export const ciliumSettings = z
       .enum(ciliumRoutings)
       .default('tunnel')
       .meta({ description: '`tunnel`: VXLAN between nodes; `native`: the nodes are on one link and route' }),
-    nativeRange: ipv4Cidr.optional().meta({ description: 'with `native`: what is reached without masquerading' }),
+    nativeRange: ipv4Cidr.optional().meta({
+      description: 'with `native`: what is reached without masquerading: all nodes’ ranges and the subnets of networks that Cilium carries',
+    }),
     masquerade: z.boolean().default(true).meta({ description: 'masquerade what leaves for the world' }),
     dnsPolicies: z.boolean().default(false).meta({ description: 'run the agent’s DNS proxy, which `toFQDNs` and DNS rules need' }),
     encryption: z.enum(ciliumEncryptions).default('none').meta({ description: 'of what goes from node to node' }),

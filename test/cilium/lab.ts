@@ -16,7 +16,7 @@ import { until } from '../support/until.ts';
 /** agent, plugin and tools of the one version, built by scripts/setup --test */
 export const binaries = resolve(`.cache/cilium-${ciliumVersion}`);
 
-const gateway = '10.99.0.1';
+export const gateway = '10.99.0.1';
 const etcdUrl = `http://${gateway}:2379`;
 
 export interface Node {

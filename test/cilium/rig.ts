@@ -36,6 +36,8 @@ export interface CiliumRig {
   readonly daemons: Daemon[];
   /** a container of the next free number, not started; destroyed after the test */
   container(options?: NewContainer): Promise<Container>;
+  /** what a migration leaves on its source: nothing of the container, while its file of ours stays */
+  leave(container: Container): Promise<void>;
   /** writes containers/VMID.yaml anew */
   configure(container: Container, file: Record<string, unknown>): void;
   show(container: Container, daemon?: Daemon): Promise<ContainerView>;
@@ -125,6 +127,12 @@ export function useCilium(options: CiliumRigOptions = {}): CiliumRig {
       rig.configure(container, { interfaces, ...file });
       await daemon.reconciled();
       return container;
+    },
+    async leave(container) {
+      containers = containers.filter((one) => one !== container);
+      await container.stop();
+      await container.destroy();
+      await until('its node let it go', async () => !(await rig.show(container)).running);
     },
     configure: ({ vmid }, file) => rig.daemon.write(`containers/${vmid}.yaml`, JSON.stringify(file)),
     show: async ({ vmid }, daemon = rig.daemon) => (await daemon.api('GET', `/v1/containers/${vmid}`)).body,
