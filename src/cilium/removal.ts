@@ -12,7 +12,7 @@ import type { Installed, Place, Step } from './installation.ts';
 const links = ['cilium_host', 'cilium_net', 'cilium_vxlan', 'cilium_geneve', 'cilium_wg0'];
 
 export async function uninstall(
-  place: Place,
+  place: Pick<Place, 'host' | 'agent' | 'settings' | 'paths'>,
   installed: Installed,
   { step, endpointLinks }: { step: Step; endpointLinks: readonly string[] },
 ): Promise<string> {

@@ -97,8 +97,12 @@ const checks: Record<string, (input: PreflightInput) => Finding[]> = {
     mounts.bpffs === 'bpf'
       ? ok('bpffs is mounted at /sys/fs/bpf')
       : bad(
-          mounts.bpffs ? `a file system ${mounts.bpffs} is mounted at /sys/fs/bpf, not bpffs` : 'bpffs is not mounted at /sys/fs/bpf',
-          'mount -t bpf bpf /sys/fs/bpf (systemd does it at boot)',
+          mounts.bpffs.includes(',')
+            ? `several file systems are mounted at /sys/fs/bpf, over which the agent ends itself: ${mounts.bpffs}`
+            : mounts.bpffs
+              ? `a file system ${mounts.bpffs} is mounted at /sys/fs/bpf, not bpffs`
+              : 'bpffs is not mounted at /sys/fs/bpf',
+          mounts.bpffs ? 'umount /sys/fs/bpf, until it is one bpffs' : 'mount -t bpf bpf /sys/fs/bpf (systemd does it at boot)',
         ),
   ],
   reversePath: ({ facts: { rpFilter } }) =>
@@ -178,9 +182,10 @@ const checks: Record<string, (input: PreflightInput) => Finding[]> = {
     const down = etcd.flatMap(({ endpoint, problem }) => (problem === null ? [] : [{ endpoint, problem }]));
     if (down.length === 0) return [ok(`healthy: ${etcd.map(({ endpoint }) => endpoint).join(', ')}`)];
     const all = down.length === etcd.length;
+    const anonymous = settings.etcd.certFile ? '' : ' (no certificate of ours is set: cilium.etcd.certFile)';
     return down.map(({ endpoint, problem }) =>
       (all ? bad : warning)(
-        `etcd at ${endpoint}: ${problem}`,
+        `etcd at ${endpoint}: ${problem}${endpoint.startsWith('https:') ? anonymous : ''}`,
         'start it, or correct cilium.etcd; without etcd no endpoint gets an identity',
       ),
     );

@@ -47,7 +47,7 @@ export function createGatherNodeFacts({ run, ip }: { run: Run; ip: Ip }): Gather
         ),
       },
       probes: await probeAll(run),
-      mounts: { bpffs: fileSystemAt(mounts, '/sys/fs/bpf'), ofHost: ours === first },
+      mounts: { bpffs: fileSystemsAt(mounts, '/sys/fs/bpf'), ofHost: ours === first },
       rpFilter: Number(rpFilter.trim()),
       devices: await Promise.all(devices.map((name) => deviceFacts(run, name, own))),
       reached: [...own, ...(await routes(run))],
@@ -93,10 +93,10 @@ function reasonOf(error: unknown): string {
   return (stderr.trim().split('\n')[0] || message).replace(/^(RTNETLINK answers|Error): /, '').replace(/\.$/, '');
 }
 
-/** The file system that is mounted last at a path. */
-function fileSystemAt(mounts: string, path: string): string {
+/** The file systems that are mounted at a path, the last one on top. */
+function fileSystemsAt(mounts: string, path: string): string {
   const at = mounts.split('\n').filter((line) => line.split(' ')[1] === path);
-  return at.at(-1)?.split(' ')[2] ?? '';
+  return at.map((line) => line.split(' ')[2] ?? '').join(', ');
 }
 
 async function deviceFacts(run: Run, name: string, own: readonly { cidr: string; link: string }[]): Promise<DeviceFacts> {

@@ -1,13 +1,15 @@
 import { readFlags, writeAgentFiles } from '../cilium/agent-files.ts';
 import { type AgentStatus, agentStatus } from '../cilium/agent-status.ts';
 import { type Installed, install, type Place, readInstalled } from '../cilium/installation.ts';
+import { createIpsecKeys } from '../cilium/ipsec-keys.ts';
 import { uninstall } from '../cilium/removal.ts';
 import { agentConfig, agentUnit, type CiliumPaths, ciliumPaths, etcdEndpoints, etcdUnit, nodeAddressOf } from '../core/cilium-agent.ts';
 import { flagDifferences, needsRestart } from '../core/cilium-differences.ts';
 import { type NamedFinding, type PreflightInput, preflight } from '../core/cilium-preflight.ts';
 import { statusDifferences } from '../core/cilium-status.ts';
+import { secretsFolder } from '../core/ipsec-keys.ts';
 import type { DoctorView } from '../model/api.ts';
-import type { CiliumConfigView, CiliumInstallRequest, CiliumStatusView, CiliumWorkView } from '../model/cilium-api.ts';
+import type { CiliumConfigView, CiliumInstallRequest, CiliumKeyView, CiliumStatusView, CiliumWorkView } from '../model/cilium-api.ts';
 import { asPveCniError, failure } from '../model/errors.ts';
 import type { Requester } from '../model/operation.ts';
 import { createCiliumWork, type WorkTools } from './cilium-work.ts';
@@ -26,15 +28,23 @@ export interface AgentManager {
   upgradeCilium(wish: CiliumInstallRequest, requester: Requester): Promise<CiliumWorkView>;
   /** @throws CNIError CILIUM_IN_USE, CILIUM_NOT_INSTALLED */
   uninstallCilium(wish: { force: boolean }, requester: Requester): Promise<CiliumWorkView>;
+  /** A new IPsec key for the cluster. @throws CNIError CILIUM_BUSY, CILIUM_KEY_INVALID */
+  rotateCiliumKey(wish: { force: boolean }, requester: Requester): Promise<CiliumKeyView>;
   /** the running work, else the last */
   ciliumWork(): Promise<CiliumWorkView>;
 }
 
-export function createAgentManager(deps: Dependencies, operations: Operations): AgentManager {
-  const { host, settings, cilium } = deps;
+export interface RunningAgentManager extends AgentManager {
+  /** Takes up what other nodes changed: the cluster's IPsec key. Never throws. */
+  syncCiliumKey(): Promise<void>;
+}
+
+export function createAgentManager(deps: Dependencies, operations: Operations): RunningAgentManager {
+  const { host, settings, cilium, log } = deps;
   const work = createCiliumWork(deps, operations);
   const wish = settings.cilium;
   const paths: CiliumPaths = ciliumPaths(settings);
+  const keys = createIpsecKeys({ host, shared: `${secretsFolder(settings.root)}/ipsec.keys`, local: paths.ipsecKeys, now: deps.clock });
 
   async function findings(source: PreflightInput['source']): Promise<NamedFinding[]> {
     const files = wish.etcd === 'embedded' ? {} : wish.etcd;
@@ -83,6 +93,12 @@ export function createAgentManager(deps: Dependencies, operations: Operations): 
           { findings: bad.map(({ name }) => name) },
         );
     });
+    if (wish.encryption === 'ipsec')
+      await step(
+        'copy the IPsec key',
+        () => keys.ensure(),
+        (number) => `number ${number}`,
+      );
     return install(await place(), request, { step, signal, id });
   }
 
@@ -100,6 +116,15 @@ export function createAgentManager(deps: Dependencies, operations: Operations): 
       .map(({ vmid }) => vmid);
     const endpoints = ((await cilium.endpoints()) ?? []).map(({ vmid }) => vmid);
     return [...new Set([...attached, ...endpoints])].sort((one, other) => one - other);
+  }
+
+  /** What the agent reads beside its flags. @throws CNIError CILIUM_PREFLIGHT_FAILED when the kernel cannot do what is wanted */
+  async function prepareEncryption(): Promise<void> {
+    if (wish.encryption === 'none') return;
+    const lacking = (await findings(null)).find(({ name, state }) => name === 'encryption' && state === 'bad');
+    if (lacking)
+      throw failure('CILIUM_PREFLIGHT_FAILED', `cannot encrypt: ${lacking.message} (${lacking.cure})`, { findings: ['encryption'] });
+    if (wish.encryption === 'ipsec') await keys.ensure();
   }
 
   async function configView(written: string[]): Promise<CiliumConfigView> {
@@ -132,8 +157,23 @@ export function createAgentManager(deps: Dependencies, operations: Operations): 
       return work.begin('uninstall', requester, async ({ step }) => {
         const endpoints = await cilium.agent.endpoints().catch(() => []);
         const endpointLinks = endpoints.filter(({ attachmentId }) => attachmentId !== '').map(({ hostInterface }) => hostInterface);
-        return uninstall(await place(), installed, { step, endpointLinks });
+        return uninstall({ host, agent: cilium.agent, settings: wish, paths }, installed, { step, endpointLinks });
       });
+    },
+    rotateCiliumKey: ({ force }, requester) =>
+      operations.run({ kind: 'rotate-key', vmid: null, requester, priority: 5, timeoutMs: 30_000 }, async (context) => {
+        if (wish.encryption !== 'ipsec')
+          throw failure('CILIUM_KEY_INVALID', `there is no key to rotate: cilium.encryption is ${wish.encryption}`, {
+            encryption: wish.encryption,
+          });
+        const { from, to } = await keys.rotate({ force });
+        const message = `the IPsec key is number ${to} now, after ${from}; other nodes take it up within ${settings.reconcileSeconds} s`;
+        context.say(message);
+        return { operation: context.id, number: to, message };
+      }),
+    async syncCiliumKey() {
+      if (wish.encryption !== 'ipsec') return;
+      await keys.sync().catch((error) => log.warn({ err: asPveCniError(error).message }, 'cannot take up the IPsec key'));
     },
     async ciliumWork() {
       const current = work.current();
@@ -150,6 +190,7 @@ export function createAgentManager(deps: Dependencies, operations: Operations): 
     ciliumConfig: () => configView([]),
     writeCiliumConfig: (requester) =>
       operations.run({ kind: 'configure', vmid: null, requester, priority: 5, timeoutMs: 30_000 }, async (context) => {
+        await prepareEncryption();
         const written = await writeAgentFiles(host, { settings: wish, paths, nodeAddress: await nodeAddress() });
         context.say(
           written.length === 0

@@ -41,6 +41,7 @@ export function createManager(deps: Dependencies): RunningManager {
   const identities = createIdentities(deps, operations);
   const reconciler = createReconciler(deps, operations, identities);
   const balancer = createBalancer(deps);
+  const agentManager = createAgentManager(deps, operations);
   const notices: string[] = [];
   const startedAt = clock();
   const timers: NodeJS.Timeout[] = [];
@@ -66,6 +67,8 @@ export function createManager(deps: Dependencies): RunningManager {
     balancer.start();
     void reconciler.reconcile();
     timers.push(setInterval(() => void reconciler.reconcile(), settings.reconcileSeconds * 1000));
+    void agentManager.syncCiliumKey();
+    timers.push(setInterval(() => void agentManager.syncCiliumKey(), settings.reconcileSeconds * 1000));
     timers.push(setInterval(() => void reap(), settings.livenessSeconds * 1000));
     timers.push(setInterval(() => void follow(), followMs));
   }
@@ -129,8 +132,8 @@ export function createManager(deps: Dependencies): RunningManager {
   }
 
   return {
-    ...createAgentManager(deps, operations),
     ...createPolicyManager(deps, operations),
+    ...agentManager,
     start,
     async stop(graceMs) {
       for (const timer of timers) clearInterval(timer);

@@ -51,11 +51,17 @@ export const ciliumUninstallRequest = z
   .strictObject({ force: z.boolean().default(false).meta({ description: 'even while containers use Cilium: they lose their network' }) })
   .meta({ id: 'CiliumUninstallRequest' });
 
+export const ciliumKeyRequest = z
+  .strictObject({ force: z.boolean().default(false).meta({ description: 'even while nodes may still be taking up the last key' }) })
+  .meta({ id: 'CiliumKeyRequest' });
+export const ciliumKeyView = z.object({ operation: z.string(), number: z.number().int(), message: z.string() }).meta({ id: 'CiliumKey' });
+export type CiliumKeyView = z.output<typeof ciliumKeyView>;
+
 /** Long work on the agent: what is done, what is being done. */
 export const ciliumWorkView = z
   .object({
     operation: z.string(),
-    what: z.enum(['install', 'upgrade', 'uninstall', 'rotate-key']),
+    what: z.enum(['install', 'upgrade', 'uninstall']),
     steps: z.array(
       z.object({ name: z.string(), state: z.enum(['running', 'done', 'failed']), message: z.string(), durationMs: z.number() }),
     ),

@@ -239,6 +239,13 @@ export const errorCodes = {
     'Containers use Cilium.',
     'Stop the containers that are named, or repeat with `--force`: they lose their network.',
   ),
+  CILIUM_KEY_INVALID: row(
+    'CNIError',
+    409,
+    false,
+    'The cluster’s IPsec key is missing, or is none.',
+    'Correct or remove the file that is named; `pve-cni cilium config --write` makes a new one where there is none.',
+  ),
   CILIUM_NOT_INSTALLED: row('CNIError', 409, false, 'Nothing was installed by pve-cni.', 'Install it: `pve-cni cilium install`.'),
   CNI_CANCELLED: row('CNIError', 499, true, 'The operation was given up before it ended, and undone.', 'Try again.'),
   // IPAMError: addresses

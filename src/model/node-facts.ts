@@ -11,7 +11,7 @@ export interface NodeFacts {
   /** whether the kernel did what was asked, in a throw-away network namespace; a sentence says why not */
   probes: Record<KernelProbe, true | string>;
   mounts: {
-    /** file system at /sys/fs/bpf, '' for none */
+    /** file systems at /sys/fs/bpf, '' for none */
     bpffs: string;
     /** the service's mount namespace is the host's */
     ofHost: boolean;

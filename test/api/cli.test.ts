@@ -145,6 +145,11 @@ describe('the command', () => {
       asked: ['upgradeCilium', { binaries: '/root/cilium', force: false }, root],
       reads: /is healthy/,
     },
+    {
+      argv: ['cilium', 'rotate-key', '--force'],
+      asked: ['rotateCiliumKey', { force: true }, root],
+      reads: /number 4 now \(operation op-1\)/,
+    },
     { argv: ['cilium', 'uninstall'], asked: ['uninstallCilium', { force: false }, root], reads: /operation op-1/ },
     { argv: ['cilium', 'config'], asked: ['ciliumConfig'], reads: /devices +vmbr0[\s\S]*is as it should be/ },
     { argv: ['cilium', 'config', '--write'], asked: ['writeCiliumConfig', root], reads: /written to .*agent\.d: devices/ },

@@ -266,6 +266,7 @@ export function fixedManager(calls: Calls, changes: Partial<Manager> = {}): Mana
     installCilium: async () => ({ ...ciliumWork, what: 'install' }),
     upgradeCilium: async () => ciliumWork,
     uninstallCilium: async () => ({ ...ciliumWork, what: 'uninstall' }),
+    rotateCiliumKey: async () => ({ operation: 'op-1', number: 4, message: 'the IPsec key is number 4 now' }),
     ciliumWork: async () => ciliumWork,
     ciliumConfig: async () => ciliumConfig,
     writeCiliumConfig: async () => ({ ...ciliumConfig, written: ['devices'] }),

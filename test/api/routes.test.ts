@@ -70,6 +70,7 @@ const cases: { route: string; path: string; body?: object; asked: unknown[] | nu
     asked: ['upgradeCilium', { binaries: '/root/cilium', force: true }, root],
   },
   { route: 'post /v1/cilium/uninstall', path: '/v1/cilium/uninstall', body: {}, asked: ['uninstallCilium', { force: false }, root] },
+  { route: 'post /v1/cilium/rotate-key', path: '/v1/cilium/rotate-key', body: {}, asked: ['rotateCiliumKey', { force: false }, root] },
   { route: 'get /v1/cilium/work', path: '/v1/cilium/work', asked: ['ciliumWork'] },
   { route: 'get /v1/operations', path: '/v1/operations?vmid=101&limit=5', asked: ['operations', { vmid: 101, limit: 5 }] },
   { route: 'get /v1/operations/:id', path: '/v1/operations/op-1', asked: ['operation', 'op-1'] },

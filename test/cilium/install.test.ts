@@ -1,4 +1,4 @@
-// systemd does not run here: test/support/systemctl stands in for systemctl and starts what the units say.
+// systemd does not run here: test/support/systemctl stands in for systemctl and starts what the units say (test/support/systemctl.ts).
 import assert from 'node:assert/strict';
 import { type ChildProcess, spawn } from 'node:child_process';
 import {
@@ -19,6 +19,7 @@ import { createDaemon, type Daemon } from '../support/daemon.ts';
 import { freePort } from '../support/free-port.ts';
 import { assertKernelUnchanged, type KernelState, snapshotKernel } from '../support/kernel.ts';
 import { type Container, createContainer, testVmid } from '../support/lxc.ts';
+import { type Systemctl, standInForSystemctl } from '../support/systemctl.ts';
 import { until } from '../support/until.ts';
 import { binaries, needsCilium } from './lab.ts';
 
@@ -33,7 +34,7 @@ describe('Cilium’s agent', () => {
   let repository: string;
   let kernel: KernelState;
   let units: string;
-  let state: string;
+  let systemctl: Systemctl;
   const containers: Container[] = [];
   const undo: (() => Promise<unknown> | unknown)[] = [];
 
@@ -46,23 +47,18 @@ describe('Cilium’s agent', () => {
     undo.push(() => rmSync(folder, { recursive: true, force: true }));
     // a node: a bridge with an address, a rule of somebody else's, and the places that the agent mounts
     await sh(
-      'ip link add vmbr0 type bridge; ip link set vmbr0 up; ip addr add 192.0.2.10/24 dev vmbr0; iptables -N OTHERS; iptables -A FORWARD -j OTHERS; iptables -t nat -A POSTROUTING -s 198.51.100.0/24 -j MASQUERADE; mkdir -p /run/cilium; mount -t tmpfs none /run/cilium; mount -t bpf bpf /sys/fs/bpf; mount -t tmpfs none /run/systemd; mkdir -p /run/systemd/system',
+      'ip link add vmbr0 type bridge; ip link set vmbr0 up; ip addr add 192.0.2.10/24 dev vmbr0; iptables -N OTHERS; iptables -A FORWARD -j OTHERS; iptables -t nat -A POSTROUTING -s 198.51.100.0/24 -j MASQUERADE; mkdir -p /run/cilium; mount -t tmpfs none /run/cilium; mount -t bpf bpf /sys/fs/bpf',
     );
-    undo.push(() => sh('umount -l /run/systemd; umount -l /sys/fs/bpf; umount -l /run/cilium; ip link del vmbr0; nft flush ruleset'));
-    state = join(folder, 'systemd');
-    units = join(folder, 'etc/systemd/system');
-    mkdirSync(state);
-    mkdirSync(join(folder, 'sbin'));
-    const standIn = readFileSync('test/support/systemctl', 'utf8').replace('UNITS state=STATE', `${units} state=${state}`);
-    writeFileSync(join(folder, 'sbin/systemctl'), standIn, { mode: 0o755 });
-    await sh(`mount --bind "${folder}/sbin" /usr/local/sbin`);
-    undo.push(() => sh('umount -l /usr/local/sbin'));
+    undo.push(() => sh('umount -l /sys/fs/bpf; umount -l /run/cilium; ip link del vmbr0; nft flush ruleset'));
+    systemctl = await standInForSystemctl(folder);
+    units = systemctl.units;
+    undo.push(() => systemctl.remove());
     kernel = await snapshotKernel();
     repository = `localhost:${await startRegistry()}/cilium/cilium`;
     daemon = await createDaemon({
       files: { 'networks/pods.yaml': 'type: cilium\n', 'settings.yaml': 'releaseAfterHours: 0\n' },
       pluginDirs: [join(folder, 'cni'), '/usr/lib/cni'],
-      settings: { cilium: { devices: ['vmbr0'], ipv4Range: '10.201.1.0/24', etcDir: join(folder, 'etc') } },
+      settings: { cilium: { devices: ['vmbr0'], ipv4Range: '10.201.1.0/24', etcDir: systemctl.etcDir } },
     });
     for (const path of [daemon.dir, daemon.lxcPath]) chmodSync(path, 0o711);
     await daemon.start();
@@ -71,8 +67,7 @@ describe('Cilium’s agent', () => {
   after(async function () {
     this.timeout(60_000);
     for (const container of containers) await container.destroy();
-    for (const unit of ['pve-cni-cilium.service', 'pve-cni-etcd.service'])
-      if (state) await execa('/usr/local/sbin/systemctl', ['stop', unit], { reject: false });
+    for (const unit of ['pve-cni-cilium.service', 'pve-cni-etcd.service']) await systemctl?.stop(unit);
     await daemon?.destroy();
     registry?.kill();
     if (kernel) await assertKernelUnchanged(kernel, { ignore: frames });
@@ -81,12 +76,11 @@ describe('Cilium’s agent', () => {
 
   afterEach(function () {
     if (this.currentTest?.state === 'failed')
-      for (const log of [daemon.log(), logOf('pve-cni-cilium.service'), logOf('pve-cni-etcd.service')])
+      for (const log of [daemon.log(), systemctl.log('pve-cni-cilium.service'), systemctl.log('pve-cni-etcd.service')])
         console.error(log.split('\n').slice(-10).join('\n').slice(-3000));
   });
 
   const sh = (script: string) => execa('sh', ['-c', script]);
-  const logOf = (unit: string) => (existsSync(join(state, `${unit}.log`)) ? readFileSync(join(state, `${unit}.log`), 'utf8') : '');
   const cli = async (...args: string[]) => {
     const { exitCode, stdout, stderr } = await daemon.cli('cilium', ...args);
     return { exitCode, text: `${stdout}\n${stderr}` };

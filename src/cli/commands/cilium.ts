@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
 import type { DoctorView } from '../../model/api.ts';
 import { ciliumImage, ciliumVersion } from '../../model/cilium.ts';
-import type { CiliumConfigView, CiliumStatusView, CiliumWorkView } from '../../model/cilium-api.ts';
+import type { CiliumConfigView, CiliumKeyView, CiliumStatusView, CiliumWorkView } from '../../model/cilium-api.ts';
 import { follow } from '../follow.ts';
 import { type Act, examples } from '../program.ts';
 import { renderCiliumConfig, renderCiliumStatus, renderCiliumWork } from '../views/cilium.ts';
@@ -75,6 +75,18 @@ export function addCiliumCommands(program: Command, act: Act): void {
       act(async (context, { force = false }: { force?: boolean }) => {
         const begun = await context.api.post<CiliumWorkView>('/v1/cilium/uninstall', { force });
         context.show(await follow(context, begun), renderCiliumWork(context));
+      }),
+    );
+
+  cilium
+    .command('rotate-key')
+    .description('make a new IPsec key for the cluster; nodes take it up one by one, and nothing is lost meanwhile')
+    .option('--force', 'even while nodes may still be taking up the last key')
+    .addHelpText('after', examples('pve-cni cilium rotate-key'))
+    .action(
+      act(async (context, { force = false }: { force?: boolean }) => {
+        const answer = await context.api.post<CiliumKeyView>('/v1/cilium/rotate-key', { force });
+        context.show(answer, ({ message, operation }) => `${message} (operation ${operation})`);
       }),
     );
 

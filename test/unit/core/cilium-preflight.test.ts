@@ -72,6 +72,11 @@ describe('the preflight', () => {
     ],
     ['no bpffs', [{}, { mounts: { bpffs: '' } }], /^mounts bad: bpffs is not mounted at \/sys\/fs\/bpf → mount -t bpf/],
     ['another file system at bpffs’ place', [{}, { mounts: { bpffs: 'tmpfs' } }], /^mounts bad: a file system tmpfs/],
+    [
+      'bpffs mounted twice',
+      [{}, { mounts: { bpffs: 'bpf, bpf' } }],
+      /^mounts bad: several file systems .* the agent ends itself: bpf, bpf/,
+    ],
     ['a mount namespace of the service’s own', [{}, { mounts: { ofHost: false } }], /^mounts warning: .*mount namespace of its own/],
     ['strict reverse paths', [{}, { rpFilter: 1 as never }], /^reversePath warning: net.ipv4.conf.all.rp_filter is 1/],
     ['no devices', [{ devices: [] }, { devices: [] }], /^devices bad: cilium.devices names no device/],
@@ -110,7 +115,7 @@ describe('the preflight', () => {
         { etcd: { endpoints: ['https://10.0.0.1:2379'] } },
         { etcd: [{ endpoint: 'https://10.0.0.1:2379', problem: 'curl: (60) SSL certificate problem' }] },
       ],
-      /^etcd bad: etcd at https:\/\/10.0.0.1:2379: curl: \(60\) SSL/,
+      /^etcd bad: etcd at https:\/\/10.0.0.1:2379: curl: \(60\) SSL.*no certificate of ours/,
     ],
     [
       'tools for the image',
