@@ -185,7 +185,25 @@ describe('flows on Cilium', () => {
     assert.ok(lost > before.lost, 'what is not seen is counted');
     assert.ok(grown < 64 * 1024 * 1024, `${grown} bytes`);
     assert.ok(startMs < 10_000, `${startMs} ms`);
-    assert.ok((await flows('limit=1')).losses.length > 0);
+    assert.ok(
+      (await flows('limit=9999')).losses.some(({ count }) => Number(count) > 0),
+      'and shown with the flows',
+    );
+  });
+
+  it('who follows does not keep the service from stopping, and ends with it', async function () {
+    this.timeout(60_000);
+    const [one, , address] = await two();
+    const follower = await follow('--json');
+    await until('it follows', async () => {
+      await reaches(one, address, 1);
+      return follower.lines().length > 1;
+    });
+    const begin = performance.now();
+    await rig.daemon.stop();
+    assert.ok(performance.now() - begin < 5000, `${performance.now() - begin} ms`);
+    assert.equal(await follower.exitCode(), 0);
+    await rig.daemon.start();
   });
 
   it('the service’s metrics have the agent’s, with the containers of its endpoints, and say when it is away', async function () {
@@ -235,6 +253,7 @@ function residentBytes(pid: number): number {
 
 interface Follower {
   lines(): FlowLine[];
+  exitCode(): Promise<number | null>;
   end(): Promise<void>;
 }
 
@@ -249,6 +268,7 @@ function createFollower(child: ChildProcess): Follower {
         .split('\n')
         .slice(0, -1)
         .map((line) => JSON.parse(line)),
+    exitCode: async () => child.exitCode ?? (await once(child, 'exit'))[0],
     async end() {
       if (child.exitCode !== null) return;
       child.kill('SIGTERM');

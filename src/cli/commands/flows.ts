@@ -39,11 +39,10 @@ export function addFlowCommands(program: Command, act: Act): void {
     )
     .action(
       act(async (context, { follow = false, last, ...filter }: Options) => {
-        if (follow)
-          await context.api.lines<FlowLine>('/v1/flows/follow', { ...filter, last }, (line) =>
-            context.showLine(line, renderFlowLine(context)),
-          );
-        else context.show(await context.api.get<FlowsView>('/v1/flows', { ...filter, limit: last }), renderFlows(context));
+        if (!follow) return context.show(await context.api.get<FlowsView>('/v1/flows', { ...filter, limit: last }), renderFlows(context));
+        const render = renderFlowLine(context);
+        await context.api.lines<FlowLine>('/v1/flows/follow', { ...filter, last }, (line) => context.showLine(line, render));
+        context.note('The service ended.');
       }),
     );
 }
