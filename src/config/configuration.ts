@@ -45,6 +45,8 @@ export interface Configuration {
   /** Writes containers/VMID.yaml atomically and durably (temporary dot file, rename; never chmod: pmxcfs refuses it),
    *  or moves it to archive/ when `config` is null. @throws ConfigurationError CONFIG_UNAVAILABLE */
   writeContainer(vmid: number, config: ContainerFile | null): Promise<void>;
+  /** Writes networks/NAME.yaml. @throws ConfigurationError when it is not one that would serve */
+  writeNetwork(name: string, text: string): Promise<void>;
   /** Parses and validates a policy as if it were written, against the present ones. @throws ConfigurationError naming file and field */
   parsePolicy(text: string): Policy;
   /** Text of a file as it is on disk; null when there is none. */

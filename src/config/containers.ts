@@ -1,4 +1,5 @@
 import { isUsable } from '../core/addresses.ts';
+import { usesCilium } from '../core/cilium-plugin.ts';
 import { canonicalIp } from '../core/ip.ts';
 import { poolOf } from '../core/pools.ts';
 import { type ContainerConfig, type ContainerFile, containerFile } from '../model/container.ts';
@@ -38,10 +39,19 @@ export function containerIssues(
   refused: ReadonlyMap<string, string>,
   fixed: Pick<FixedAddresses, 'get' | 'set'>,
 ): Issue[] {
-  return container.interfaces.flatMap(({ network: name, address }, index) => {
+  const endpoint = container.interfaces.find(({ network }) => isCiliums(networks.get(network)));
+  return container.interfaces.flatMap(({ name: ifname, network: name, address }, index) => {
     const field = `interfaces[${index}]`;
     const network = networks.get(name);
     if (!network) return [unknownNetwork(`${field}.network`, name, networks, refused.get(name))];
+    if (endpoint && endpoint.name !== ifname && isCiliums(network))
+      return [
+        {
+          field: `${field}.network`,
+          message: `${name} is carried by Cilium, and so is ${endpoint.network} of ${endpoint.name}; a container has one endpoint of Cilium at most`,
+          code: 'UNSUPPORTED' as const,
+        },
+      ];
     if (address === 'auto') return [];
     return address.flatMap((text, position) => {
       const at = `${field}.address[${position}]`;
@@ -63,6 +73,11 @@ export function containerIssues(
       return [];
     });
   });
+}
+
+/** Whether an interface on it is an endpoint of Cilium's agent. */
+function isCiliums(network: Network | undefined): boolean {
+  return network?.type === 'cilium' || (network?.type === 'cni' && usesCilium(network.conflist));
 }
 
 function unknownNetwork(field: string, name: string, networks: ReadonlyMap<string, Network>, refusedFile: string | undefined): Issue {

@@ -10,7 +10,7 @@ import { createDeadline } from './deadline.ts';
 import { containerPath, kindOfFile, stem } from './files.ts';
 import { createLastGood, type LastGoodStore } from './last-good.ts';
 import { fromLastGood, type Memory, merge } from './memory.ts';
-import { filesNamedBy } from './networks.ts';
+import { filesNamedBy, parseNetwork } from './networks.ts';
 import { parsePolicy, policyConflict, policyPath } from './policies.ts';
 import { readRegularFile, type Stamp } from './read.ts';
 import { type RootState, stateOfRoot, unreadable } from './root.ts';
@@ -177,6 +177,16 @@ export function createConfiguration(options: ConfigurationOptions): Configuratio
     parseContainer: (vmid, text) => parseContainer(current(), vmid, text),
     readContainer: (vmid) => readText(containerPath(vmid), { vmid }),
     writeContainer: (vmid, config) => turns.runExclusive(() => write(vmid, config)),
+    writeNetwork: (name, text) =>
+      turns.runExclusive(async () => {
+        const file = `networks/${name}.yaml`;
+        kindOfFile(file);
+        parseNetwork(text, file);
+        if (current().networks.has(name) || (await readText(file)) !== null)
+          throw failure('CONFIG_DUPLICATE', `cannot write ${file}: there is a network "${name}" already; rename it`, { path: file });
+        await writeText(file, text);
+        await look();
+      }),
     parsePolicy: policyFrom,
     readPolicy: (file) => readText(file),
     writePolicy: (text) =>

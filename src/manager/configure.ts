@@ -43,14 +43,17 @@ export async function attachInterface(
       });
     const network = networkOf(deps, wish.interface, vmid);
     const before = await configuration.readContainer(vmid);
+    const changed = {
+      ...file,
+      interfaces: [...(file?.interfaces ?? []), wish.interface],
+      onFailure: wish.onFailure ?? file?.onFailure ?? 'refuse',
+    };
+    // what does not go with the networks and the other containers
+    configuration.parseContainer(vmid, asText(changed));
     try {
       await validateInterface(deps, vmid, wish.interface);
       await addressesFor(deps, vmid, wish.interface, network);
-      await write(deps, vmid, {
-        ...file,
-        interfaces: [...(file?.interfaces ?? []), wish.interface],
-        onFailure: wish.onFailure ?? file?.onFailure ?? 'refuse',
-      });
+      await write(deps, vmid, changed);
     } catch (error) {
       await deps.reservations.releaseFor(vmid, name).catch(() => {});
       throw error;
@@ -81,6 +84,48 @@ async function takeBack(deps: Dependencies, vmid: number, ifname: string): Promi
   const left = deps.store.attachments.get(vmid, ifname);
   if (left) await detach(deps, left, { timeoutMs: deps.settings.timeouts.stopSeconds * 1000 });
   await openGates(deps);
+}
+
+/** Puts an interface of a container onto another network; it keeps its name and its place. */
+export async function moveInterface(
+  deps: Dependencies,
+  operations: Operations,
+  vmid: number,
+  ifname: string,
+  network: string,
+  requester: Requester,
+): Promise<string> {
+  const { configuration } = deps;
+  return operations.run(changeRequest(deps, vmid, requester, network), async (context) => {
+    await configuration.refresh(vmid);
+    const file = configuration.current.containers.get(vmid);
+    const own = file?.interfaces.find((one) => one.name === ifname);
+    if (!file || !own) throw failure('INTERFACE_UNKNOWN', `container ${vmid} has no interface ${ifname}`, { vmid, ifname });
+    const before = await configuration.readContainer(vmid);
+    const moved = { ...own, network };
+    const changed = { ...file, interfaces: file.interfaces.map((one) => (one === own ? moved : one)) };
+    configuration.parseContainer(vmid, asText(changed));
+    await validateInterface(deps, vmid, moved);
+    await write(deps, vmid, changed);
+    const settled = await settle(deps, vmid, context, {
+      allOrNothing: false,
+      detachTimeoutMs: deps.settings.timeouts.pluginSeconds * 1000,
+    });
+    const [error] = settled.errors;
+    if (error) {
+      await write(deps, vmid, file);
+      await takeBack(deps, vmid, ifname);
+      await settle(deps, vmid, context, { allOrNothing: false, detachTimeoutMs: deps.settings.timeouts.pluginSeconds * 1000 });
+      throw error;
+    }
+    return done(
+      deps,
+      vmid,
+      context,
+      before,
+      `${ifname} of container ${vmid} is on network "${network}" ${settled.running ? 'now' : 'at its next start'}`,
+    );
+  });
 }
 
 /** Removes an interface from a container's file, and detaches it when the container runs. */
@@ -140,6 +185,11 @@ export async function changeLabels(
 async function write(deps: Dependencies, vmid: number, file: ContainerFile | null): Promise<void> {
   await deps.configuration.writeContainer(vmid, file && { interfaces: file.interfaces, labels: file.labels, onFailure: file.onFailure });
   await writeMarkers(deps, deps.configuration.current);
+}
+
+/** A container's file as text; YAML takes JSON. */
+function asText({ interfaces, labels, onFailure }: ContainerFile): string {
+  return JSON.stringify({ interfaces, labels, onFailure });
 }
 
 async function done(deps: Dependencies, vmid: number, context: OperationContext, before: string | null, message: string): Promise<string> {

@@ -18,6 +18,7 @@ import type { Manager } from './manager.ts';
 import { writeMarkers } from './markers.ts';
 import { createOperations } from './operations.ts';
 import { createPolicyManager } from './policies.ts';
+import { protect, unprotect } from './protect.ts';
 import { rebuildJournal } from './rebuild.ts';
 import { createReconciler } from './reconcile.ts';
 import { createRemoteRoutes } from './remote-routes.ts';
@@ -222,6 +223,10 @@ export function createManager(deps: Dependencies): RunningManager {
     container: (vmid) => containerView(deps, reconciler, vmid),
     attach: async (vmid, wish, requester) => changed(vmid, await attachInterface(deps, operations, vmid, wish, requester)),
     detach: async (vmid, ifname, requester) => changed(vmid, await detachInterface(deps, operations, vmid, ifname, requester)),
+    protect: async (vmid, ifname, requester) =>
+      changed(vmid, await protect(deps, operations, vmid, ifname ?? firstInterface(vmid), requester)),
+    unprotect: async (vmid, ifname, requester) =>
+      changed(vmid, await unprotect(deps, operations, vmid, ifname ?? firstInterface(vmid), requester)),
     label: async (vmid, change, requester) => changed(vmid, await changeLabels(deps, operations, vmid, change, requester)),
     checkContainer: (vmid, options, requester) => checkContainer(vmid, options, requester),
     services: balancer.views,
@@ -260,6 +265,11 @@ export function createManager(deps: Dependencies): RunningManager {
 
   function networkNamed(name: string) {
     return networkOf(deps, { name: 'eth0', network: name, address: 'auto' }, 0);
+  }
+
+  /** which is meant when nobody says */
+  function firstInterface(vmid: number): string {
+    return configuration.current.containers.get(vmid)?.interfaces[0]?.name ?? 'eth0';
   }
 
   async function checkContainer(vmid: number, { repair }: { repair: boolean }, requester: Requester): Promise<CheckView> {

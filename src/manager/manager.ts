@@ -40,6 +40,9 @@ export interface Manager extends AgentManager, PolicyManager {
     requester: Requester,
   ): Promise<ChangeView>;
   detach(vmid: number, ifname: string, requester: Requester): Promise<ChangeView>;
+  /** Puts Cilium onto an interface that the container has; `null`: the first. */
+  protect(vmid: number, ifname: string | null, requester: Requester): Promise<ChangeView>;
+  unprotect(vmid: number, ifname: string | null, requester: Requester): Promise<ChangeView>;
   /** Changes the labels of a container's file. */
   label(vmid: number, change: LabelChange, requester: Requester): Promise<ChangeView>;
   checkContainer(vmid: number, options: { repair: boolean }, requester: Requester): Promise<CheckView>;

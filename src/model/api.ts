@@ -256,6 +256,9 @@ export const attachRequest = z
   .strictObject({ interface: containerInterface, onFailure: onFailure.optional() })
   .meta({ id: 'AttachRequest' });
 export const gcRequest = z.strictObject({ dryRun: z.boolean().default(false) }).meta({ id: 'GcRequest' });
+export const protectRequest = z
+  .strictObject({ ifname: ifname.optional().meta({ description: 'the first interface when absent' }) })
+  .meta({ id: 'ProtectRequest' });
 export const containerCheckRequest = z.strictObject({ repair: z.boolean().default(false) }).meta({ id: 'ContainerCheckRequest' });
 
 /** Answer to a change of configuration: what is configured now, and what the node made of it at once. */

@@ -45,6 +45,13 @@ const cases: { route: string; path: string; body?: object; asked: unknown[] | nu
     body: relabelled,
     asked: ['label', 101, relabelled, root],
   },
+  {
+    route: 'post /v1/containers/:vmid/protect',
+    path: '/v1/containers/101/protect',
+    body: { ifname: 'eth1' },
+    asked: ['protect', 101, 'eth1', root],
+  },
+  { route: 'post /v1/containers/:vmid/unprotect', path: '/v1/containers/101/unprotect', body: {}, asked: ['unprotect', 101, null, root] },
   { route: 'post /v1/containers/:vmid/check', path: '/v1/containers/101/check', body: check, asked: ['checkContainer', 101, check, root] },
   { route: 'get /v1/policies', path: '/v1/policies', asked: ['policies'] },
   { route: 'post /v1/policies', path: '/v1/policies', body: { text: 'kind: x' }, asked: ['applyPolicy', 'kind: x', root] },

@@ -36,6 +36,8 @@ export interface CiliumRig {
   readonly daemons: Daemon[];
   /** a container of the next free number, not started; destroyed after the test */
   container(options?: NewContainer): Promise<Container>;
+  /** one that we know nothing of */
+  unmanaged(options?: Omit<NewContainer, 'interfaces' | 'file'>): Promise<Container>;
   /** what a migration leaves on its source: nothing of the container, while its file of ours stays */
   leave(container: Container): Promise<void>;
   /** writes containers/VMID.yaml anew */
@@ -126,6 +128,13 @@ export function useCilium(options: CiliumRigOptions = {}): CiliumRig {
       containers.push(container);
       rig.configure(container, { interfaces, ...file });
       await daemon.reconciled();
+      return container;
+    },
+    async unmanaged({ node = 0, ...more } = {}) {
+      const daemon = daemons[node] as Daemon;
+      const vmid = testVmid(++created);
+      const container = await createContainer({ lxcPath: daemon.lxcPath, vmid, hooks: daemon.hooks, enter: daemon.enter, ...more });
+      containers.push(container);
       return container;
     },
     async leave(container) {

@@ -65,6 +65,25 @@ export function addContainerCommands(program: Command, act: Act): void {
       ),
     );
 
+  for (const [verb, description] of [
+    ['protect', 'put Cilium onto a bridged interface as it is: identity, policy and flows, the same address, no restart'],
+    ['unprotect', 'take Cilium off again: the interface is what it was'],
+  ] as const)
+    containers
+      .command(verb)
+      .description(description)
+      .argument('<VMID>', 'number of the container', vmid)
+      .option('--interface <IFNAME>', 'interface inside the container (default: its first)', ifname)
+      .addHelpText('after', examples(`pve-cni container ${verb} 101`, `pve-cni container ${verb} 101 --interface eth1`))
+      .action(
+        act(async (context, number: number, { interface: name }: { interface?: string }) => {
+          const answer = await showWaiting(context, { vmid: number }, () =>
+            context.api.post<ChangeView>(`/v1/containers/${number}/${verb}`, { ifname: name }),
+          );
+          context.show(answer, renderChange(context));
+        }),
+      );
+
   containers
     .command('detach')
     .description('take an interface away, from the configuration and from the running container')

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { attachRequest, changeView, checkView, containerCheckRequest, containerView } from '../../model/api.ts';
+import { attachRequest, changeView, checkView, containerCheckRequest, containerView, protectRequest } from '../../model/api.ts';
 import { labelChange } from '../../model/labels.ts';
 import { ifname, vmidText } from '../../model/names.ts';
 import { route } from '../route.ts';
@@ -57,6 +57,22 @@ export const containerRoutes = [
     errors: ['CONTAINER_UNKNOWN', 'CONFIG_INVALID', 'CONFIG_UNAVAILABLE'],
     handle: ({ manager }, { params, body, requester }) => manager.label(params.vmid, body, requester),
   }),
+  ...(['protect', 'unprotect'] as const).map((verb) =>
+    route({
+      method: 'post',
+      path: `/v1/containers/:vmid/${verb}`,
+      tag: 'containers',
+      summary: {
+        protect: 'Put Cilium onto a bridged interface that the container has: identity and policy, the same address',
+        unprotect: 'Take Cilium off such an interface, which is then what it was',
+      }[verb],
+      params,
+      body: protectRequest,
+      answer: changeView,
+      errors: ['INTERFACE_UNKNOWN', 'INTERFACE_EXISTS', 'INTERFACE_CONFLICT', 'UNSUPPORTED', 'CILIUM_UNAVAILABLE'],
+      handle: ({ manager }, { params, body, requester }) => manager[verb](params.vmid, body.ifname ?? null, requester),
+    }),
+  ),
   route({
     method: 'post',
     path: '/v1/containers/:vmid/check',

@@ -57,6 +57,17 @@ describe('the configuration that serves', () => {
     assert.match(network?.warnings.join() ?? '', /cilium-kubeconfig/);
   });
 
+  it('refuses a second endpoint of Cilium in one container, naming the first', async () => {
+    const { problems } = await rig.read({
+      'networks/one.yaml': 'type: cilium\n',
+      'networks/two.yaml': 'type: cilium\nmode: chained\non: vmbr0\n',
+      'containers/101.yaml': 'interfaces: [{ name: eth0, network: one }, { name: eth1, network: two }]\n',
+    });
+    const [problem] = problems;
+    assert.equal(problem?.error.code, 'UNSUPPORTED');
+    assert.match(problem?.error.message ?? '', /interfaces\[1\]\.network: two is carried by Cilium, and so is one of eth0/);
+  });
+
   it('gives a long network a bridge name that Linux takes', async () => {
     const { networks } = await rig.read({ 'networks/a-rather-long-name.yaml': 'type: bridge\n' });
     const network = networks.get('a-rather-long-name');
