@@ -13,6 +13,9 @@ import { binaries, createLab, type Lab, type LabOptions, type Node, needsCilium,
 export interface CiliumRigOptions extends Omit<LabOptions, 'folders'> {
   /** on how many of the nodes a service runs, from the first; on all when absent */
   services?: number;
+  /** each service has a root of its own, as under plain LXC. Where they share one, each takes a container of the other for its own when it
+   *  looks for running ones, since they share processes. */
+  ownRoots?: boolean;
   /** files below the root */
   files?: Record<string, string>;
   /** keys of pve-cnid.yaml besides `cilium` */
@@ -55,10 +58,11 @@ const networks = {
 };
 
 export function useCilium(options: CiliumRigOptions = {}): CiliumRig {
-  const { nodes: count = 1, services = count, settings = {}, files = networks } = options;
+  const { nodes: count = 1, services = count, settings = {}, files = networks, ownRoots = false } = options;
   let lab: Lab | undefined;
   let daemons: Daemon[] = [];
   let containers: Container[] = [];
+  const roots = new Map<number, Daemon>();
   let kernel: KernelState;
   let created = 0;
 
@@ -70,10 +74,10 @@ export function useCilium(options: CiliumRigOptions = {}): CiliumRig {
     for (let index = 1; index <= services; index++)
       daemons.push(
         await createDaemon({
-          files: index === 1 ? { 'settings.yaml': 'releaseAfterHours: 0\n', ...files } : {},
+          files: index === 1 || ownRoots ? { 'settings.yaml': 'releaseAfterHours: 0\n', ...files } : {},
           pluginDirs: [binaries, '/usr/lib/cni'],
           settings: { cilium: nodeSettings(index, settings), ...options.service },
-          ...(daemons[0] && { root: daemons[0].root }),
+          ...(daemons[0] && !ownRoots && { root: daemons[0].root }),
         }),
       );
     lab = await createLab({ nodes: count, settings, folders: daemons });
@@ -90,7 +94,7 @@ export function useCilium(options: CiliumRigOptions = {}): CiliumRig {
     if (failed) for (const daemon of daemons) console.error(lastWords(daemon.log()), lastWords(lab?.first.agentLog() ?? ''));
     for (const container of containers) {
       await container.destroy();
-      daemons[0]?.remove(`containers/${container.vmid}.yaml`);
+      (roots.get(container.vmid) ?? daemons[0])?.remove(`containers/${container.vmid}.yaml`);
     }
     containers = [];
     if (!failed) await rig.settled();
@@ -99,7 +103,7 @@ export function useCilium(options: CiliumRigOptions = {}): CiliumRig {
   after(async function () {
     this.timeout(120_000);
     if (!lab) return;
-    for (const file of Object.keys(files)) daemons[0]?.remove(file);
+    for (const file of Object.keys(files)) for (const daemon of daemons) daemon.remove(file);
     for (const daemon of daemons) await daemon.reconciled().catch(() => {});
     // the first has the root, which the others need to the end
     for (const daemon of daemons.toReversed()) await daemon.destroy();
@@ -126,6 +130,7 @@ export function useCilium(options: CiliumRigOptions = {}): CiliumRig {
       const vmid = more.vmid ?? testVmid(++created);
       const container = await createContainer({ lxcPath: daemon.lxcPath, vmid, hooks: daemon.hooks, enter: daemon.enter, ...more });
       containers.push(container);
+      if (ownRoots) roots.set(vmid, daemon);
       rig.configure(container, { interfaces, ...file });
       await daemon.reconciled();
       return container;
@@ -143,7 +148,7 @@ export function useCilium(options: CiliumRigOptions = {}): CiliumRig {
       await container.destroy();
       await until('its node let it go', async () => !(await rig.show(container)).running);
     },
-    configure: ({ vmid }, file) => rig.daemon.write(`containers/${vmid}.yaml`, JSON.stringify(file)),
+    configure: ({ vmid }, file) => (roots.get(vmid) ?? rig.daemon).write(`containers/${vmid}.yaml`, JSON.stringify(file)),
     show: async ({ vmid }, daemon = rig.daemon) => (await daemon.api('GET', `/v1/containers/${vmid}`)).body,
     async address(container, daemon) {
       const { interfaces } = await rig.show(container, daemon);
