@@ -19,8 +19,9 @@ export interface Bare {
   stop(): Promise<void>;
 }
 
-export function createBare(): Bare {
-  const child = fork(new URL('./bare-loop.mjs', import.meta.url), [pluginDir], { execArgv: [] });
+/** `folder`: where its plugins are. */
+export function createBare(folder = pluginDir): Bare {
+  const child = fork(new URL('./bare-loop.mjs', import.meta.url), [folder], { execArgv: [] });
   return {
     async run(requests) {
       const answered = once(child, 'message') as Promise<[{ ms: number; results: unknown[]; error?: string }]>;

@@ -5,12 +5,24 @@ import { parseArgs } from 'node:util';
 import Table from 'cli-table3';
 import { attachDetach } from './attach-detach.ts';
 import { attach20 } from './attach20.ts';
+import { ciliumAttach, ciliumAttach20, ciliumRss } from './cilium.ts';
+import { ciliumLabel } from './cilium-label.ts';
 import type { Benchmark, Figure } from './figures.ts';
 import { foreignStart } from './foreign-start.ts';
 import { serviceRss } from './service-rss.ts';
 import { store10000 } from './store10000.ts';
 
-const benchmarks: readonly Benchmark[] = [attachDetach, attach20, store10000, foreignStart, serviceRss];
+const benchmarks: readonly Benchmark[] = [
+  attachDetach,
+  attach20,
+  store10000,
+  foreignStart,
+  serviceRss,
+  ciliumAttach,
+  ciliumAttach20,
+  ciliumLabel,
+  ciliumRss,
+];
 
 const targets: Record<string, { what: 'ratio' | 'ours'; limit: number }> = {
   'attach.p50': { what: 'ratio', limit: 1.15 },
@@ -20,6 +32,11 @@ const targets: Record<string, { what: 'ratio' | 'ours'; limit: number }> = {
   'store10000.attach.p50': { what: 'ratio', limit: 1.2 },
   'foreign.start': { what: 'ours', limit: 3 },
   'service.rss': { what: 'ours', limit: 120 },
+  'cilium.attach.p50': { what: 'ratio', limit: 1.15 },
+  'cilium.detach.p50': { what: 'ratio', limit: 1.15 },
+  'cilium.attach20.total': { what: 'ratio', limit: 1.15 },
+  'cilium.label.ms': { what: 'ours', limit: 5000 },
+  'cilium.rss': { what: 'ours', limit: 120 },
 };
 
 const { values } = parseArgs({ options: { json: { type: 'string' }, only: { type: 'string' }, runs: { type: 'string', default: '100' } } });
@@ -38,6 +55,11 @@ const measured: Figure[] = [];
 for (const benchmark of benchmarks) {
   const wanted = benchmark.figures.filter((name) => only.includes(name));
   if (wanted.length === 0) continue;
+  const missing = benchmark.missing?.() ?? null;
+  if (missing !== null) {
+    console.error(`bench: SKIP ${wanted.join(', ')}: ${missing}`);
+    continue;
+  }
   console.error(`bench: ${wanted.join(', ')} (${runs} runs of each side)`);
   measured.push(...(await benchmark.run(runs)).filter(({ name }) => wanted.includes(name)));
   // after each: an interrupted run keeps what it has

@@ -11,6 +11,8 @@ export interface Figure {
 }
 
 export interface Benchmark {
+  /** why it cannot be run here; null: it can */
+  missing?(): string | null;
   /** figures that one run of it gives */
   figures: readonly string[];
   /** `runs`: how often each side is measured */

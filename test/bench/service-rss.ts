@@ -42,11 +42,11 @@ async function startIdle(): Promise<ChildProcess> {
 }
 
 /** Both processes of the service: what the small one (host/launcher.ts) shares with the large one is Node's own file. */
-function serviceMegabytes(pid: number): number {
+export function serviceMegabytes(pid: number): number {
   const children = readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').trim().split(' ').filter(Boolean);
   return children.reduce((sum, child) => sum + megabytes(Number(child), 'RssAnon'), megabytes(pid, 'VmRSS'));
 }
 
-function megabytes(pid: number, field: 'VmRSS' | 'RssAnon'): number {
+export function megabytes(pid: number, field: 'VmRSS' | 'RssAnon'): number {
   return Number(new RegExp(`^${field}:\\s+(\\d+) kB$`, 'm').exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1]) / 1024;
 }

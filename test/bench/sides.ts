@@ -56,7 +56,7 @@ export async function withSides<T>(
 }
 
 /** What runs by the clock, and not for a hook, is out of the way: it has figures of its own. */
-const quiet = { reconcileSeconds: 3600, livenessSeconds: 60 };
+export const quiet = { reconcileSeconds: 3600, livenessSeconds: 60 };
 
 /** The hooks of containers `firstVmid`…, over the socket, all at once. */
 export async function attachAndDetach(daemon: Daemon, count: number): Promise<Times> {

@@ -35,6 +35,8 @@ export interface Node {
   stopAgent(): Promise<void>;
   killAgent(): Promise<void>;
   agentLog(): string;
+  /** of the first node; elsewhere of what entered the node */
+  agentPid(): number;
   paths: ReturnType<typeof ciliumPaths>;
   /** SIGSTOP and SIGCONT: an agent that hangs */
   signalAgent(signal: NodeJS.Signals): void;
@@ -215,6 +217,7 @@ async function createNode(options: {
     killAgent: () => end(child, 'SIGKILL'),
     signalAgent: (signal) => void child?.kill(signal),
     agentLog: () => readFileSync(logFile, 'utf8'),
+    agentPid: () => child?.pid ?? 0,
   };
   undo.push(async () => {
     await node.stopAgent();
