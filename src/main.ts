@@ -6,6 +6,7 @@ import { createCilium } from './cilium/cilium.ts';
 import { createClusterIdentities } from './cilium/cluster-identities.ts';
 import { createEtcd } from './cilium/etcd.ts';
 import { connectHubble } from './cilium/hubble.ts';
+import { createMaps } from './cilium/maps.ts';
 import { createAgentPolicies } from './cilium/policies.ts';
 import { createPolicyFolder } from './cilium/policy-folder.ts';
 import { createCniRuntime } from './cni/create-runtime.ts';
@@ -142,6 +143,12 @@ async function main(argv: readonly string[]): Promise<void> {
     flows,
     flowIntake,
     clusterIdentities,
+    ciliumMaps: createMaps({
+      run: host.run,
+      runLines: host.runLines,
+      tool: () => host.findTool('cilium-dbg', [paths.current, ...settings.pluginDirs]),
+      agentSocket: settings.cilium.socket,
+    }),
     etcd,
     runtime: createCniRuntime({
       pluginDirs: settings.pluginDirs,

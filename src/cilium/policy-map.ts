@@ -3,7 +3,7 @@ import { type DumpedEntry, entryOf, type MapEntry } from '../core/policy-map.ts'
 import { failure } from '../model/errors.ts';
 
 /** `cilium-dbg bpf policy get ID -n -o json` of Cilium 1.20. */
-const dump = z
+export const policyDump = z
   .array(
     z.looseObject({
       Flags: z.number().int().min(0).max(255),
@@ -34,7 +34,7 @@ export async function readPolicyMap(
   } catch {
     // refused below
   }
-  const parsed = dump.safeParse(value);
+  const parsed = policyDump.safeParse(value);
   if (!parsed.success)
     throw failure(
       'CILIUM_API_FAILED',

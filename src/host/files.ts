@@ -55,6 +55,12 @@ export async function exists(path: string): Promise<boolean> {
   );
 }
 
+/** Path of a tool in the first of these folders that has it; its name alone, for PATH, when none has. */
+export async function findTool(name: string, folders: readonly string[]): Promise<string> {
+  for (const folder of folders) if (await exists(`${folder}/${name}`)) return `${folder}/${name}`;
+  return name;
+}
+
 export async function listFolder(path: string): Promise<string[]> {
   return readdir(path).catch(() => []);
 }

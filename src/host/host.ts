@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs';
 import type { Trace } from '../model/operation.ts';
 import type { Execute } from './execute.ts';
-import { listFolder, readText, readTextUpTo, remove, writeDurably } from './files.ts';
+import { findTool, listFolder, readText, readTextUpTo, remove, writeDurably } from './files.ts';
 import { createIp } from './ip.ts';
 import { linkByIndex, listLinks, localAddresses, masterOf, portsOf, readLink } from './links.ts';
 import { createLxc } from './lxc.ts';
@@ -10,6 +10,7 @@ import { createNft } from './nft.ts';
 import { createGatherNodeFacts } from './node-facts.ts';
 import { bootId, containerOf, findInits, isAlive, isNetns, namespaceOf, startTimeOf } from './processes.ts';
 import { createRun } from './run.ts';
+import { createRunLines } from './run-lines.ts';
 import { isStarting } from './starting.ts';
 import { ensureForwarding } from './sysctl.ts';
 import { createSystemd } from './systemd.ts';
@@ -22,6 +23,7 @@ export function createHost(options: { trace: Trace; runDir: string; lxcPath: str
   const ip = createIp(run);
   return {
     run,
+    runLines: createRunLines(options.trace),
     ip,
     nodeFacts: createGatherNodeFacts({ run, ip }),
     systemd: createSystemd(run),
@@ -47,6 +49,7 @@ export function createHost(options: { trace: Trace; runDir: string; lxcPath: str
     namespaceOf,
     startTimeOf,
     // files
+    findTool,
     listFolder,
     readText,
     readTextUpTo,

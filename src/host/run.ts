@@ -13,7 +13,8 @@ export interface RunOptions {
  *  @throws InterfaceError TOOL_FAILED with argv and stderr, TOOL_MISSING */
 export type Run = (argv: readonly [string, ...string[]], options?: RunOptions) => Promise<string>;
 
-const toolPath = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
+/** all that tools are given */
+export const toolEnvironment = { PATH: '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin', LC_ALL: 'C' };
 
 /** more than any list of a node's links or rules */
 const maxStdoutBytes = 64 * 1024 * 1024;
@@ -25,7 +26,7 @@ export function createRun(trace: Trace, execute: Execute): Run {
 async function runTool(execute: Execute, argv: readonly [string, ...string[]], options: RunOptions): Promise<string> {
   const { input = '', timeoutMs = 10_000, signal } = options;
   const [path, ...args] = argv;
-  const outcome = await execute({ path, args, env: { PATH: toolPath, LC_ALL: 'C' }, stdin: input, timeoutMs, signal, maxStdoutBytes });
+  const outcome = await execute({ path, args, env: toolEnvironment, stdin: input, timeoutMs, signal, maxStdoutBytes });
   if (outcome.how === 'exited' && outcome.exitCode === 0) return outcome.stdout.toString();
   if (outcome.how === 'unstarted' && outcome.reason === 'ENOENT')
     throw failure('TOOL_MISSING', `cannot run ${path}: it is not installed`, { argv });

@@ -4,7 +4,6 @@ import { labelsByKey, vmidOf } from '../core/labels.ts';
 import { type KnownIdentity, kernelDifferences } from '../core/policy-differences.ts';
 import { type MapEntry, portsOf, reservedNames } from '../core/policy-map.ts';
 import { isEnforced, policiesOf } from '../core/policy-verdict.ts';
-import { exists } from '../host/files.ts';
 import type { Policy } from '../model/policy.ts';
 import type { ContainerPolicyView } from '../model/policy-api.ts';
 import type { Dependencies } from './dependencies.ts';
@@ -60,10 +59,8 @@ async function entriesOf(deps: Dependencies, endpoint: number): Promise<{ entrie
 }
 
 /** The agent's own tool: beside the installed agent, beside its plugin, or in PATH. */
-async function toolOf({ settings }: Dependencies): Promise<string> {
-  for (const folder of [ciliumPaths(settings).current, ...settings.pluginDirs])
-    if (await exists(`${folder}/cilium-dbg`)) return `${folder}/cilium-dbg`;
-  return 'cilium-dbg';
+function toolOf({ host, settings }: Dependencies): Promise<string> {
+  return host.findTool('cilium-dbg', [ciliumPaths(settings).current, ...settings.pluginDirs]);
 }
 
 /** Directions in which the agent says that it enforces anything, beside those in which it should drop. */

@@ -7,6 +7,7 @@ import { outsideTrace } from '../observe/tracing.ts';
 import { networkOf, render } from './attach.ts';
 import { createBalancer } from './balancer.ts';
 import { createAgentManager } from './cilium-agent.ts';
+import { mapContent, mapViews } from './cilium-maps.ts';
 import { identityViews } from './cluster-identities.ts';
 import { attachInterface, changeLabels, detachInterface } from './configure.ts';
 import type { Dependencies } from './dependencies.ts';
@@ -255,6 +256,8 @@ export function createManager(deps: Dependencies): RunningManager {
       return { ok: bad.length === 0, results: [...bad, ...good] };
     },
     ciliumIdentities: () => identityViews(deps),
+    ciliumMaps: () => mapViews(deps),
+    ciliumMap: (kind, question) => mapContent(deps, kind, question),
     async reload() {
       await configuration.refresh();
       await writeMarkers(deps, configuration.current);

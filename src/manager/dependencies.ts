@@ -1,6 +1,7 @@
 import type { Cilium } from '../cilium/cilium.ts';
 import type { ClusterIdentities } from '../cilium/cluster-identities.ts';
 import type { Etcd } from '../cilium/etcd.ts';
+import type { Maps } from '../cilium/maps.ts';
 import type { AgentPolicies } from '../cilium/policies.ts';
 import type { CniRuntime } from '../cni/runtime.ts';
 import type { Configuration } from '../config/configuration.ts';
@@ -33,6 +34,7 @@ export interface Dependencies {
   flows: FlowLog;
   flowIntake: FlowIntake;
   clusterIdentities: ClusterIdentities;
+  ciliumMaps: Maps;
   etcd: Etcd;
   trace: Trace;
   /** epoch ms */

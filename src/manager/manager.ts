@@ -10,7 +10,8 @@ import type {
   ServiceView,
   StatusView,
 } from '../model/api.ts';
-import type { IdentityView } from '../model/cilium-maps-api.ts';
+import type { MapKind } from '../model/cilium-map-kinds.ts';
+import type { IdentityView, MapContent, MapView } from '../model/cilium-maps-api.ts';
 import type { Conflist } from '../model/cni.ts';
 import type { ContainerInterface } from '../model/container.ts';
 import type { FlowFilter } from '../model/flow.ts';
@@ -60,5 +61,8 @@ export interface Manager extends AgentManager, PolicyManager {
   checkConfiguration(): Promise<CheckView>;
   /** Identities of the cluster, from etcd. */
   ciliumIdentities(): Promise<IdentityView[]>;
+  /** What Cilium's eBPF maps hold, and how full they are. */
+  ciliumMaps(): Promise<MapView[]>;
+  ciliumMap(kind: MapKind, question: { vmid?: number | undefined; limit: number }): Promise<MapContent>;
   reload(requester: Requester): Promise<StatusView>;
 }

@@ -158,6 +158,36 @@ describe('the command', () => {
       asked: ['operations', { vmid: 101, limit: 5 }],
       reads: /op-1.*attach.*200 ms/,
     },
+    {
+      argv: ['cilium', 'maps', 'endpoints'],
+      asked: ['ciliumMap', 'endpoints', { limit: 500 }],
+      reads: /10\.201\.1\.5 +web1 \(101\) +7 +4711 +lxc1234/,
+    },
+    {
+      argv: ['cilium', 'maps', 'ipcache'],
+      asked: ['ciliumMap', 'ipcache', { limit: 500 }],
+      reads: /web1 \(101\) +4711 +10\.99\.0\.12 +3 +-\n.*identity 16777217/,
+    },
+    {
+      argv: ['cilium', 'maps', 'policy', '--container', '101', '--limit', '1'],
+      asked: ['ciliumMap', 'policy', { vmid: 101, limit: 1 }],
+      reads: /web1 \(101\) +7 +ingress +deny +world +TCP +80-95 +3 +-\n\n1 of 9; more with --limit/,
+    },
+    {
+      argv: ['cilium', 'maps', 'ct'],
+      asked: ['ciliumMap', 'ct', { limit: 500 }],
+      reads: /TCP +in +\[fd00::9\]:4242 +web1 \(101\) 10\.201\.1\.5:80 +world +58 s +related SeenNonSyn/,
+    },
+    {
+      argv: ['cilium', 'maps', 'services'],
+      asked: ['ciliumMap', 'services', { limit: 500 }],
+      reads: /10\.96\.0\.10:80\/TCP +web1 \(101\) 10\.201\.1\.5:80 +ClusterIP/,
+    },
+    {
+      argv: ['cilium', 'maps', 'encryption'],
+      asked: ['ciliumMap', 'encryption', { limit: 500 }],
+      reads: /Encryption: Wireguard\ncilium_wg0.*\n\n.*\nnode2 +10\.99\.0\.12 +4 +-/,
+    },
     { argv: ['cilium', 'identities'], asked: ['ciliumIdentities'], reads: /4711 +101 +node1 +- +app=web\n/ },
     { argv: ['operation', 'show', 'op-1'], asked: ['operation', 'op-1'], reads: /root through lxc-hook/ },
   ];
@@ -262,6 +292,8 @@ describe('the command', () => {
     ['network', 'show', 'web', '--container', '101'],
     ['container', 'attach', '101', 'eth0'],
     ['container', 'label', '101'],
+    ['cilium', 'maps', 'everything'],
+    ['cilium', 'maps', '--limit', '5'],
     ['container', 'label', '101', '=web'],
     ['container', 'label', '101', 'app'],
     ['container', 'attach', '101', 'eth0=web', '--on-failure', 'ignore'],
@@ -365,6 +397,7 @@ describe('the command', () => {
       'flows',
       'cilium',
       'cilium identities',
+      'cilium maps',
       'completion',
     ]) {
       const { code, out } = await run([...line.split(' ').filter(Boolean), '--help']);

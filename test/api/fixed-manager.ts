@@ -2,7 +2,8 @@
 import type { Manager } from '../../src/manager/manager.ts';
 import type { AddressView, ContainerView, NetworkView, OperationView, ServiceView, StatusView } from '../../src/model/api.ts';
 import type { CiliumConfigView, CiliumStatusView, CiliumWorkView } from '../../src/model/cilium-api.ts';
-import type { IdentityView } from '../../src/model/cilium-maps-api.ts';
+import type { MapKind } from '../../src/model/cilium-map-kinds.ts';
+import type { IdentityView, MapContentOf, MapView } from '../../src/model/cilium-maps-api.ts';
 import type { FlowLossView, FlowView } from '../../src/model/flow-api.ts';
 import type { ContainerPolicyView, PolicyReceipt, PolicyView } from '../../src/model/policy-api.ts';
 
@@ -81,6 +82,74 @@ const address: AddressView = {
   since: time,
   releaseAt: null,
   inUse: true,
+};
+
+const policyMap: MapView = {
+  kind: 'policy',
+  holds: 'what may pass',
+  maps: ['cilium_policy_v3_*'],
+  entries: 20,
+  capacity: 16_384,
+  pressure: 0.8,
+  problem: null,
+};
+
+const who = { identity: 4711, vmid: 101, name: 'web1' };
+const world = { identity: 2, vmid: null, name: 'world' };
+const there = { address: '10.201.1.5', port: 80, vmid: 101, name: 'web1' };
+const outside = { address: 'fd00::9', port: 4242, vmid: null, name: '' };
+
+const mapContents: { [K in MapKind]: MapContentOf<K> } = {
+  endpoints: {
+    kind: 'endpoints',
+    found: 1,
+    entries: [{ address: '10.201.1.5', endpoint: 7, who, interface: 'lxc1234', mac: '02:00:00:00:00:01', hostMac: '02:00:00:00:00:02' }],
+  },
+  ipcache: {
+    kind: 'ipcache',
+    found: 2,
+    entries: [
+      { prefix: '10.201.1.5/32', who, node: '10.99.0.12', encryptKey: 3, flags: [] },
+      { prefix: '10.9.0.0/24', who: { identity: 16_777_217, vmid: null, name: '' }, node: '', encryptKey: 0, flags: ['hastunnel'] },
+    ],
+  },
+  policy: {
+    kind: 'policy',
+    found: 9,
+    entries: [
+      { endpoint: 7, who, direction: 'ingress', verdict: 'deny', peer: world, protocol: 'TCP', ports: '80-95', packets: 3, bytes: null },
+    ],
+  },
+  ct: {
+    kind: 'ct',
+    found: 1,
+    entries: [
+      {
+        protocol: 'TCP',
+        direction: 'in',
+        from: outside,
+        to: there,
+        related: true,
+        expiresInSeconds: 58,
+        packets: 0,
+        bytes: 0,
+        flags: ['SeenNonSyn'],
+        began: world,
+      },
+    ],
+  },
+  services: {
+    kind: 'services',
+    found: 1,
+    entries: [{ address: '10.96.0.10', port: 80, protocol: 'TCP', flags: ['ClusterIP'], backends: [{ ...there, protocol: 'TCP' }] }],
+  },
+  encryption: {
+    kind: 'encryption',
+    mode: 'Wireguard',
+    found: 1,
+    entries: [{ address: '10.99.0.12', node: 'node2', number: 4, spi: 0 }],
+    details: ['cilium_wg0: port 51871, 1 peers'],
+  },
 };
 
 const identity: IdentityView = {
@@ -306,6 +375,8 @@ export function fixedManager(calls: Calls, changes: Partial<Manager> = {}): Mana
       ],
     }),
     checkConfiguration: async () => ({ ok: true, results: [] }),
+    ciliumMaps: async () => [policyMap, { ...policyMap, kind: 'ct', entries: null, pressure: null, problem: 'cilium-dbg is not there' }],
+    ciliumMap: async (kind) => mapContents[kind],
     ciliumIdentities: async () => [identity, { ...identity, id: 5001, vmid: null, nodes: [], unusedSince: time }],
     reload: async () => status,
     ...changes,

@@ -102,6 +102,8 @@ const cases: { route: string; path: string; body?: object; asked: unknown[] | nu
     path: '/v1/flows/follow?container=101&last=3',
     asked: ['followFlows', { container: '101' }, { last: 3 }],
   },
+  { route: 'get /v1/cilium/maps', path: '/v1/cilium/maps', asked: ['ciliumMaps'] },
+  { route: 'get /v1/cilium/maps/:kind', path: '/v1/cilium/maps/ct?vmid=101&limit=7', asked: ['ciliumMap', 'ct', { vmid: 101, limit: 7 }] },
   { route: 'get /v1/cilium/identities', path: '/v1/cilium/identities', asked: ['ciliumIdentities'] },
   { route: 'get /metrics', path: '/metrics', asked: null },
   { route: 'get /openapi.json', path: '/openapi.json', asked: null },
