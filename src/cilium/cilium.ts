@@ -74,6 +74,7 @@ export function createCilium(options: { agentSocket: string; pluginSocket: strin
       }
     },
     async add(request, birth, run) {
+      await refuseOtherFamilies(asked, birth, request);
       const withdraw = plugins.announce(request.containerId, request.ifname, birth);
       try {
         const result = await run();
@@ -113,6 +114,18 @@ export function createCilium(options: { agentSocket: string; pluginSocket: strin
       });
     },
   };
+}
+
+/** @throws ConfigurationError UNSUPPORTED for an address of a family that the agent does not carry */
+async function refuseOtherFamilies(agent: Agent, { addresses }: Birth, { ifname, conflist }: CniAttachment): Promise<void> {
+  // every agent carries IPv4
+  const ipv6 = addresses?.find((address) => address.includes(':'));
+  if (!ipv6 || (await agent.config()).status.addressing.ipv6?.enabled) return;
+  throw failure(
+    'UNSUPPORTED',
+    `cannot give ${ifname} the address ${ipv6} of network "${conflist.name}": Cilium's agent on this node does not carry IPv6; set cilium.ipv6Range in pve-cnid.yaml, then pve-cni cilium config --write`,
+    { network: conflist.name, ifname },
+  );
 }
 
 /** An endpoint with another identity than was agreed must not pass a packet. */

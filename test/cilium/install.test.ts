@@ -136,7 +136,7 @@ describe('Cilium’s agent', () => {
 
   /** What an image of Cilium has, clang with its own loader and libraries, as the official one's may be newer than the node's. */
   async function partsOfImage(): Promise<Record<string, string>> {
-    const clang = (await execa('readlink', ['-f', '/usr/bin/clang'])).stdout;
+    const clang = (await execa('readlink', ['-f', '/usr/lib/llvm-19/bin/clang'])).stdout;
     const { stdout } = await execa('ldd', [clang]);
     const libraries = [...stdout.matchAll(/^\s*(\S+) => (\/\S+) /gm)].map(([, name = '', path = '']) => [
       `usr/lib/x86_64-linux-gnu/${name}`,

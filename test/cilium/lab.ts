@@ -17,6 +17,7 @@ import { until } from '../support/until.ts';
 export const binaries = resolve(`.cache/cilium-${ciliumVersion}`);
 
 export const gateway = '10.99.0.1';
+export const gateway6 = 'fd99::1';
 const etcdUrl = `http://${gateway}:2379`;
 
 export interface Node {
@@ -61,9 +62,15 @@ export function needsCilium(context: Mocha.Context): void {
 }
 
 /** `cilium` of pve-cnid.yaml of a node; the first is 1. */
-export function nodeSettings(index: number, more: LabOptions['settings'] = {}): Record<string, unknown> {
-  const address = `10.99.0.${10 + index}`;
-  return { devices: ['vmbr0'], nodeAddress: address, ipv4Range: `10.201.${index}.0/24`, etcd: { endpoints: [etcdUrl] }, ...more };
+export function nodeSettings(index: number, { settings, ipv6 }: LabOptions = {}): Record<string, unknown> {
+  return {
+    devices: ['vmbr0'],
+    nodeAddress: `10.99.0.${10 + index}`,
+    ipv4Range: `10.201.${index}.0/24`,
+    ...(ipv6 && { ipv6Range: `fd00:201:${index}::/112` }),
+    etcd: { endpoints: [etcdUrl] },
+    ...settings,
+  };
 }
 
 export interface LabOptions {
@@ -71,11 +78,14 @@ export interface LabOptions {
   nodes?: number;
   /** folders of each node's service; of its own when absent */
   folders?: readonly { stateDir: string; runDir: string }[];
+  /** the agents carry IPv6, too */
+  ipv6?: boolean;
   /** more of `cilium` in pve-cnid.yaml, for each node */
   settings?: Partial<Record<keyof CiliumSettings, unknown>>;
 }
 
-export async function createLab({ nodes: count = 1, settings = {}, folders = [] }: LabOptions = {}): Promise<Lab> {
+export async function createLab(options: LabOptions = {}): Promise<Lab> {
+  const { nodes: count = 1, folders = [] } = options;
   const dir = mkdtempSync('/var/lib/pve-cni-test-cilium-');
   const undo: (() => Promise<unknown> | unknown)[] = [];
   let etcd: ChildProcess | null = null;
@@ -85,7 +95,11 @@ export async function createLab({ nodes: count = 1, settings = {}, folders = [] 
   await execa('ip', ['netns', 'add', lanName]);
   undo.push(() => execa('ip', ['netns', 'del', lanName]));
   const lan = async (...argv: string[]) => (await execa('ip', ['netns', 'exec', lanName, ...argv])).stdout;
-  await lan('sh', '-c', `ip link set lo up; ip link add lan type bridge; ip addr add ${gateway}/24 dev lan; ip link set lan up`);
+  await lan(
+    'sh',
+    '-c',
+    `ip link set lo up; ip link add lan type bridge; ip addr add ${gateway}/24 dev lan; ip addr add ${gateway6}/64 dev lan nodad; ip link set lan up`,
+  );
 
   const startEtcd = async () => {
     const log = openSync(join(dir, 'etcd.log'), 'a');
@@ -105,7 +119,7 @@ export async function createLab({ nodes: count = 1, settings = {}, folders = [] 
 
   const nodes: Node[] = [];
   for (let index = 1; index <= count; index++) {
-    const node = await createNode({ dir, index, lanName, settings, undo, folders: folders[index - 1] });
+    const node = await createNode({ dir, index, lanName, wish: options, undo, folders: folders[index - 1] });
     nodes.push(node);
   }
   for (const node of nodes) await node.startAgent();
@@ -136,7 +150,7 @@ async function createNode(options: {
   dir: string;
   index: number;
   lanName: string;
-  settings: Partial<Record<keyof CiliumSettings, unknown>>;
+  wish: LabOptions;
   folders: { stateDir: string; runDir: string } | undefined;
   undo: (() => Promise<unknown> | unknown)[];
 }): Promise<Node> {
@@ -172,13 +186,13 @@ async function createNode(options: {
   await run(
     'sh',
     '-c',
-    `ip link add vmbr0 type bridge; ip link set eth0 master vmbr0 up; ip link set vmbr0 up; ip addr add ${address}/24 dev vmbr0; ip route add default via ${gateway}`,
+    `ip link add vmbr0 type bridge; ip link set eth0 master vmbr0 up; ip link set vmbr0 up; ip addr add ${address}/24 dev vmbr0; ip addr add fd99::${10 + index}/64 dev vmbr0 nodad; ip route add default via ${gateway}; ip route add default via ${gateway6}`,
   );
   undo.push(() => run('sh', '-c', 'ip link del eth0; ip link del vmbr0').catch(() => {}));
   await run('sh', '-c', 'mkdir -p /run/cilium && mount -t tmpfs none /run/cilium; mount -t bpf bpf /sys/fs/bpf; mkdir -p /run/netns');
   if (own) undo.push(() => run('sh', '-c', 'umount -l /sys/fs/bpf; umount -l /run/cilium'));
 
-  const settings = nodeSettings(index, options.settings);
+  const settings = nodeSettings(index, options.wish);
   const parsed = ciliumSettings.parse(settings);
   symlinkSync(join(binaries, 'bpf'), join(paths.lib, 'bpf'));
   writeFileSync(paths.services, '{ "services": [], "endpoints": [] }\n');
@@ -209,7 +223,7 @@ async function createNode(options: {
       const [command = '', ...args] = [...enter, join(binaries, 'cilium-agent'), `--config-dir=${paths.configDir}`];
       child = spawn(command, args, {
         stdio: ['ignore', log, log],
-        env: { PATH: `${binaries}:/usr/sbin:/usr/bin:/sbin:/bin`, HOME: '/root', K8S_NODE_NAME: name },
+        env: { PATH: `${binaries}:/usr/lib/llvm-19/bin:/usr/sbin:/usr/bin:/sbin:/bin`, HOME: '/root', K8S_NODE_NAME: name },
       });
       await until('the agent is healthy', healthy, 60);
     },

@@ -76,11 +76,11 @@ export function useCilium(options: CiliumRigOptions = {}): CiliumRig {
         await createDaemon({
           files: index === 1 || ownRoots ? { 'settings.yaml': 'releaseAfterHours: 0\n', ...files } : {},
           pluginDirs: [binaries, '/usr/lib/cni'],
-          settings: { cilium: nodeSettings(index, settings), ...options.service },
+          settings: { cilium: nodeSettings(index, options), ...options.service },
           ...(daemons[0] && !ownRoots && { root: daemons[0].root }),
         }),
       );
-    lab = await createLab({ nodes: count, settings, folders: daemons });
+    lab = await createLab({ ...options, folders: daemons });
     for (const [index, daemon] of daemons.entries()) {
       daemon.enter = lab.nodes[index]?.enter ?? [];
       for (const path of [daemon.dir, daemon.lxcPath]) chmodSync(path, 0o711);
