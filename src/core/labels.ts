@@ -19,6 +19,7 @@ export interface IdentityFacts {
 
 /** The one label set of a container, by key. Policies select by it. */
 export function identityOf({ vmid, name, node, pool, network, tags, identityTags, labels }: IdentityFacts): Record<string, string> {
+  const ofPool = pool && poolValue(pool);
   const registered = tags.filter((tag) => identityTags.includes(tag));
   return {
     ...labels,
@@ -28,7 +29,7 @@ export function identityOf({ vmid, name, node, pool, network, tags, identityTags
     name: labelValue(name),
     node: labelValue(node),
     network: labelValue(network),
-    ...(pool && { pool: labelValue(pool) }),
+    ...(ofPool && { pool: ofPool }),
   };
 }
 
@@ -56,6 +57,13 @@ export function labelsByKey(labels: readonly string[]): Record<string, string> {
       return at < 0 ? [text, ''] : [text.slice(0, at), text.slice(at + 1)];
     }),
   );
+}
+
+/** A pool as a label's value, a nested one with "__" for its slash: `prod__web`. null: it would read as another pool's, and policies for
+ *  that one would select the container. Who may make pools below `prod` must not get into `prod-web` or `prod__web` by a name. */
+function poolValue(pool: string): string | null {
+  const value = pool.replaceAll('/', '__');
+  return pool.includes('__') || value.includes('___') || labelValue(value) !== value ? null : value;
 }
 
 /** A text as a label's value may be: 63 characters of letters, digits, "-", "_" and ".", with a letter or digit at both ends. */

@@ -63,6 +63,17 @@ describe('metrics', () => {
     assert.equal(value(text, `pve_cni_interface_receive_drops_total${labels}`), '2');
   });
 
+  it('shows Cilium’s identities by use once somebody has looked, and counts those that were removed', async () => {
+    const before = (await make().render()).text;
+    assert.equal(value(before, 'pve_cni_cilium_identities{state="used"}'), undefined);
+    assert.equal(value(before, 'pve_cni_cilium_identities_removed_total'), '0');
+    state = { ...state, identities: { counts: { used: 5, unused: 2 }, removed: 3 } };
+    const { text } = await make().render();
+    assert.equal(value(text, 'pve_cni_cilium_identities{state="used"}'), '5');
+    assert.equal(value(text, 'pve_cni_cilium_identities{state="unused"}'), '2');
+    assert.equal(value(text, 'pve_cni_cilium_identities_removed_total'), '3');
+  });
+
   it('forgets the interfaces, networks and addresses that are gone', async () => {
     const metrics = make();
     await metrics.render();
