@@ -145,15 +145,23 @@ function entitySelectors(cluster: string): Record<string, object[]> {
 /** What the agent holds, by file of its folder; null: entries that come from no file. */
 export function entriesByFile(text: string): Map<string | null, Entry[]> {
   const files = new Map<string | null, Entry[]>();
-  const list: unknown = JSON.parse(text || '[]');
-  if (!Array.isArray(list)) return files;
-  for (const one of list as RawEntry[]) {
-    const label = one.Labels?.find(({ key, source }) => key === 'filename' && source === 'directory');
+  for (const one of listOf(text)) {
+    const label = (Array.isArray(one.Labels) ? one.Labels : []).find(({ key, source }) => key === 'filename' && source === 'directory');
     const file = label?.value ?? null;
     files.set(file, [...(files.get(file) ?? []), canonical({ ...one })]);
   }
   for (const entries of files.values()) entries.sort();
   return files;
+}
+
+/** The agent's answer is untrusted: what is no list of entries is none. */
+function listOf(text: string): RawEntry[] {
+  try {
+    const list: unknown = JSON.parse(text || '[]');
+    return Array.isArray(list) ? list.filter((one) => typeof one === 'object' && one !== null) : [];
+  } catch {
+    return [];
+  }
 }
 
 interface RawEntry extends Record<string, unknown> {

@@ -122,10 +122,9 @@ function matchesFlow({ toPorts, icmps }: AnyRule, flow: Flow): boolean {
 
 const icmpOf = { IPv4: 'ICMP', IPv6: 'ICMPv6' } as const;
 
-/** Port 0 is every port; of any protocol it is everything, ICMP included. */
+/** Port 0 is every port. Any protocol is any that has ports, never ICMP. */
 function matchesPort({ port, endPort, protocol = 'ANY' }: Port, flow: Flow): boolean {
   const first = Number(port);
-  if (first === 0 && protocol === 'ANY') return true;
   if (flow.protocol !== 'TCP' && flow.protocol !== 'UDP') return false;
   if (protocol !== 'ANY' && protocol !== flow.protocol) return false;
   return first === 0 || (flow.port >= first && flow.port <= Math.max(first, endPort ?? first));

@@ -50,6 +50,8 @@ export interface Lab {
   stopEtcd(): Promise<void>;
   /** etcd's keys below a prefix, key → value */
   etcd(prefix: string): Promise<Map<string, string>>;
+  /** the network namespace of the LAN, for what runs on there */
+  lanName: string;
   /** runs a command on the LAN, outside of all nodes */
   lan(...argv: string[]): Promise<string>;
   destroy(): Promise<void>;
@@ -128,6 +130,7 @@ export async function createLab(options: LabOptions = {}): Promise<Lab> {
     first: nodes[0] as Node,
     startEtcd,
     stopEtcd,
+    lanName,
     lan,
     async etcd(prefix) {
       const body = JSON.stringify({

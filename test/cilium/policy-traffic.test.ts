@@ -6,10 +6,8 @@ import type { ContainerPolicyView, PolicyReceipt, PolicyView } from '../../src/m
 import type { Container } from '../support/lxc.ts';
 import { defaultDeny } from '../support/policies.ts';
 import { until } from '../support/until.ts';
+import { gateway } from './lab.ts';
 import { reaches, useCilium } from './rig.ts';
-
-/** of the lab's LAN */
-const gateway = '10.99.0.1';
 
 const files = {
   'networks/pods.yaml': 'type: cilium\n',

@@ -58,7 +58,7 @@ const networks = {
 };
 
 export function useCilium(options: CiliumRigOptions = {}): CiliumRig {
-  const { nodes: count = 1, services = count, settings = {}, files = networks, ownRoots = false } = options;
+  const { nodes: count = 1, services = count, files = networks, ownRoots = false } = options;
   let lab: Lab | undefined;
   let daemons: Daemon[] = [];
   let containers: Container[] = [];

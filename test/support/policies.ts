@@ -213,3 +213,51 @@ export const anyPolicy = ({ dns = false } = {}): fc.Arbitrary<{ kind: string; me
       networkSpec.map((spec) => ({ spec })),
     ),
   ) as fc.Arbitrary<{ kind: string; metadata: { name: string } }>;
+
+/** Policies that select containers by their role (`app`), and peers that there are: rules that have an effect. */
+export const policyBetween = (roles: readonly string[]): fc.Arbitrary<{ kind: string }> => {
+  const role = fc.oneof(
+    fc.constantFrom(...roles).map((app) => ({ matchLabels: { app } })),
+    fc.subarray([...roles], { minLength: 1 }).map((values) => ({ matchExpressions: [{ key: 'app', operator: 'In', values }] })),
+    fc.constantFrom(...roles).map((app) => ({ matchExpressions: [{ key: 'k8s:app', operator: 'NotIn', values: [app] }] })),
+    fc.constant({}),
+  );
+  const smallPort = fc.oneof(
+    fc.record({ port: fc.constantFrom(0, 80, 443, 5432), protocol }, { requiredKeys: ['port'] }),
+    fc
+      .tuple(fc.integer({ min: 1, max: 2000 }), fc.nat(300), protocol)
+      .map(([port, more, protocol]) => ({ port, endPort: port + more, protocol })),
+  );
+  const toPorts = few(fc.record({ ports: few(smallPort) }), 2).map((list) => ({ toPorts: list }));
+  const echo = fc.constant({ icmps: [{ fields: [{ type: 8 }] }] });
+  const range = fc.constantFrom('0.0.0.0/0', '10.99.0.0/24', '192.0.2.0/25');
+  const ranges = fc.oneof(
+    range.map((cidr) => ({ cidr })),
+    fc.constant({ cidr: '10.99.0.0/16', except: ['10.99.0.0/25'] }),
+  );
+  const who = (direction: 'from' | 'to') =>
+    fc.oneof(
+      few(role, 2).map((list) => ({ [`${direction}Endpoints`]: list })),
+      entities.map((list) => ({ [`${direction}Entities`]: list })),
+      few(range, 2).map((list) => ({ [`${direction}CIDR`]: list })),
+      few(ranges, 2).map((list) => ({ [`${direction}CIDRSet`]: list })),
+    );
+  const allows = (direction: 'from' | 'to') => joined(fc.oneof(nothing, who(direction)), fc.oneof(nothing, toPorts, echo));
+  const denies = (direction: 'from' | 'to') => fc.oneof(joined(who(direction), fc.oneof(nothing, toPorts, echo)), toPorts);
+  const spec = fc
+    .record(
+      {
+        endpointSelector: role,
+        enableDefaultDeny: fc.record({ ingress: fc.boolean(), egress: fc.boolean() }, { requiredKeys: [] }),
+        ingress: few(allows('from'), 2),
+        ingressDeny: few(denies('from'), 2),
+        egress: few(allows('to'), 2),
+        egressDeny: few(denies('to'), 2),
+      },
+      { requiredKeys: ['endpointSelector'] },
+    )
+    .filter(({ ingress, ingressDeny, egress, egressDeny }) => Boolean(ingress ?? ingressDeny ?? egress ?? egressDeny));
+  return fc
+    .tuple(fc.constantFrom('CiliumNetworkPolicy', 'CiliumClusterwideNetworkPolicy'), spec)
+    .map(([kind, one]) => ({ apiVersion: 'cilium.io/v2', kind, spec: one }));
+};
