@@ -4,10 +4,15 @@
 import { spawn } from 'node:child_process';
 
 const cniPath = '/opt/cni/bin:/usr/lib/cni';
-const pluginDir = process.argv[2];
+const [, , pluginDir, labelSocket] = process.argv;
 const PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
 
+/** containerId → labels of its endpoint, where cilium-cni is run */
+const labels = new Map();
+if (labelSocket) (await import('./label-proxy.mjs')).startLabelProxy(labelSocket, (containerId) => labels.get(containerId));
+
 process.on('message', async ({ requests }) => {
+  for (const { containerId, labels: own } of requests) labels.set(containerId, own);
   const begin = performance.now();
   try {
     const results = await Promise.all(requests.map((request) => (request.verb === 'ADD' ? add(request) : del(request))));
@@ -37,6 +42,7 @@ function run(plugin, { verb, conflist, containerId, netns, ifname }, prevResult)
       CNI_IFNAME: ifname,
       CNI_PATH: cniPath,
       PATH,
+      ...(labelSocket && { CILIUM_SOCK: labelSocket }),
     };
     const child = spawn(`${pluginDir}/${plugin.type}`, [], { env });
     let stdout = '';

@@ -10,6 +10,8 @@ export interface BareRequest {
   netns: string;
   ifname: string;
   prevResult?: unknown;
+  /** of the endpoint, on Cilium */
+  labels?: readonly string[];
 }
 
 /** A lean Node process of its own that runs chains bare: its heap is not ours, nor that of this benchmark. */
@@ -19,9 +21,10 @@ export interface Bare {
   stop(): Promise<void>;
 }
 
-/** `folder`: where its plugins are. */
-export function createBare(folder = pluginDir): Bare {
-  const child = fork(new URL('./bare-loop.mjs', import.meta.url), [folder], { execArgv: [] });
+/** `folder`: where its plugins are; `labelSocket`: cilium-cni is run, and its endpoints get labels by way of this socket. */
+export function createBare(folder = pluginDir, labelSocket?: string): Bare {
+  const args = labelSocket === undefined ? [folder] : [folder, labelSocket];
+  const child = fork(new URL('./bare-loop.mjs', import.meta.url), args, { execArgv: [] });
   return {
     async run(requests) {
       const answered = once(child, 'message') as Promise<[{ ms: number; results: unknown[]; error?: string }]>;

@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { existsSync } from 'node:fs';
+import { ciliumLabels } from '../../src/core/labels.ts';
 import { binaries, createLab, type Lab, nodeSettings } from '../cilium/lab.ts';
 import { createDaemon, type Daemon } from '../support/daemon.ts';
 import { createBare } from './bare.ts';
@@ -15,7 +16,7 @@ export function missingAgent(): string | null {
 export interface CiliumSides {
   /** the service, over its socket; the endpoint is born with its identity */
   ours: Side;
-  /** cilium-cni alone, on the agent's own socket: the endpoint stays without identity (`reserved:init`), which costs the agent less */
+  /** cilium-cni and the least that gives its endpoint an identity (label-proxy.mjs) */
   bare: Side;
   daemon: Daemon;
   lab: Lab;
@@ -27,7 +28,7 @@ export async function withCilium<T>(containers: number, work: (sides: CiliumSide
   daemon.write('networks/pods.yaml', 'type: cilium\n');
   for (let n = 0; n < containers; n += 1) daemon.write(`containers/${firstVmid + n}.yaml`, 'interfaces: [{ name: eth0, network: pods }]\n');
   const lab = await createLab({ folders: [daemon] });
-  const bare = createBare(binaries);
+  const bare = createBare(binaries, `${daemon.runDir}/bare.sock`);
   const pins = createPins(`${daemon.dir}/bare`);
   const conflist = { cniVersion: '1.0.0' as const, name: 'pods', plugins: [{ type: 'cilium-cni' }] };
   try {
@@ -39,9 +40,10 @@ export async function withCilium<T>(containers: number, work: (sides: CiliumSide
       ours: (count) => attachAndDetach(daemon, count),
       async bare(count) {
         const targets = await Promise.all(Array.from({ length: count }, createTarget));
-        const requests = targets.map((target) => {
+        const requests = targets.map((target, n) => {
           const containerId = randomBytes(8).toString('hex');
-          return { conflist, containerId, netns: pins.pin(containerId, target), ifname: 'eth0' };
+          const labels = ciliumLabels({ type: 'container', vmid: String(firstVmid + 1000 + n) }, 'default');
+          return { conflist, containerId, netns: pins.pin(containerId, target), ifname: 'eth0', labels };
         });
         const added = await bare.run(requests.map((request) => ({ ...request, verb: 'ADD' })));
         await Promise.all(targets.map((target) => target.kill()));
