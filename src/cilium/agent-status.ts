@@ -14,6 +14,18 @@ const peer = z.looseObject({
   'transfer-tx': z.number().default(0),
   'transfer-rx': z.number().default(0),
 });
+const wireguard = z.looseObject({
+  interfaces: z
+    .array(
+      z.looseObject({
+        name: z.string().default(''),
+        'public-key': z.string().default(''),
+        'listen-port': z.number().default(0),
+        peers: z.array(peer).nullish(),
+      }),
+    )
+    .nullish(),
+});
 const health = z.looseObject({
   cilium: state.optional(),
   kvstore: state.optional(),
@@ -36,20 +48,7 @@ const health = z.looseObject({
     .looseObject({
       mode: z.string().default('Disabled'),
       msg: z.string().default(''),
-      wireguard: z
-        .looseObject({
-          interfaces: z
-            .array(
-              z.looseObject({
-                name: z.string().default(''),
-                'public-key': z.string().default(''),
-                'listen-port': z.number().default(0),
-                peers: z.array(peer).nullish(),
-              }),
-            )
-            .nullish(),
-        })
-        .optional(),
+      wireguard: wireguard.optional(),
       ipsec: z
         .looseObject({
           'keys-in-use': z.number().default(0),
@@ -93,6 +92,9 @@ export async function agentStatus(agent: Agent): Promise<AgentStatus> {
   const parsed = health.safeParse(answer);
   if (!parsed.success)
     throw failure('CILIUM_API_FAILED', 'Cilium’s agent answered GET /healthz with something else than Cilium 1.20 does', { version });
+  const { encryption } = parsed.data;
+  // its health counts WireGuard's peers, and names none
+  if (encryption?.mode === 'Wireguard') encryption.wireguard = (await debugInfoOf(agent)).encryption?.wireguard ?? encryption.wireguard;
   const nodes = clusterNodes.safeParse(cluster);
   const { self = '', 'nodes-added': added } = nodes.success ? nodes.data : {};
   return {
@@ -113,8 +115,17 @@ async function agentVersion(agent: Agent): Promise<string | null> {
   const { cilium } = await agent.health();
   const said = versionIn(cilium.msg);
   if (said !== null) return said;
-  const info = z.looseObject({ 'cilium-version': z.string() }).safeParse(await agent.ask('GET', '/debuginfo'));
-  return info.success ? versionIn(info.data['cilium-version']) : null;
+  return versionIn((await debugInfoOf(agent))['cilium-version'] ?? '');
+}
+
+const debugInfo = z.looseObject({
+  'cilium-version': z.string().optional(),
+  encryption: z.looseObject({ wireguard: wireguard.optional() }).optional(),
+});
+
+async function debugInfoOf(agent: Agent): Promise<z.output<typeof debugInfo>> {
+  const info = debugInfo.safeParse(await agent.ask('GET', '/debuginfo'));
+  return info.success ? info.data : {};
 }
 
 /** @throws CNIError CILIUM_VERSION_UNSUPPORTED when the agent is another minor version than ours, or does not say */

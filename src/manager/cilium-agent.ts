@@ -8,6 +8,7 @@ import { flagDifferences, needsRestart } from '../core/cilium-differences.ts';
 import { type NamedFinding, type PreflightInput, preflight } from '../core/cilium-preflight.ts';
 import { statusDifferences } from '../core/cilium-status.ts';
 import { secretsFolder } from '../core/ipsec-keys.ts';
+import { xfrmPeers } from '../core/xfrm.ts';
 import type { DoctorView } from '../model/api.ts';
 import type { CiliumConfigView, CiliumInstallRequest, CiliumKeyView, CiliumStatusView, CiliumWorkView } from '../model/cilium-api.ts';
 import { asPveCniError, failure } from '../model/errors.ts';
@@ -141,6 +142,28 @@ export function createAgentManager(deps: Dependencies, operations: Operations): 
     return config?.status.daemonConfigurationMap ?? null;
   }
 
+  /** What goes to and comes from each other node, encrypted. */
+  async function peersOf({ encryption, nodes }: AgentStatus): Promise<AgentView['peers']> {
+    const named = (address: string) => nodes.find((node) => node.address === address)?.name ?? '';
+    if (encryption?.mode === 'IPsec') {
+      const text = await host.run(['ip', '-statistics', 'xfrm', 'state', 'list', 'nokeys']).catch(() => '');
+      return xfrmPeers(text, await nodeAddress()).map(({ address, keys: numbers, sentBytes, receivedBytes }) => {
+        const key = `number ${numbers.join(' and ')}`;
+        return { node: named(address), address, key, lastHandshake: '', sentBytes, receivedBytes };
+      });
+    }
+    return (encryption?.wireguard?.interfaces ?? []).flatMap(({ peers }) =>
+      (peers ?? []).map((peer) => ({
+        node: named(peer.endpoint.replace(/:\d+$/, '')),
+        address: peer.endpoint,
+        key: peer['public-key'],
+        lastHandshake: peer['last-handshake-time'],
+        sentBytes: peer['transfer-tx'],
+        receivedBytes: peer['transfer-rx'],
+      })),
+    );
+  }
+
   return {
     installCilium: (request, requester) => work.begin('install', requester, (tools) => put(request, tools)),
     async upgradeCilium(request, requester) {
@@ -219,12 +242,20 @@ export function createAgentManager(deps: Dependencies, operations: Operations): 
         state: running ? (healthy ? 'ok' : 'degraded') : installed === null ? 'off' : 'unreachable',
         installed,
         units,
-        agent: running && agentView(running, endpoints),
+        agent: running && { ...agentView(running, endpoints), peers: await peersOf(running) },
         differences,
       };
     },
   };
 }
+
+function encryptionText(encryption: AgentStatus['encryption']): string {
+  const { mode = 'Disabled', msg = '', ipsec } = encryption ?? {};
+  const facts = mode === 'IPsec' && ipsec ? [`${ipsec['keys-in-use']} keys in use`, `${ipsec['error-count']} errors`] : [];
+  return [mode, ...facts, msg].filter(Boolean).join(', ');
+}
+
+type AgentView = NonNullable<CiliumStatusView['agent']>;
 
 /** Ranges of our networks that the agent's own must not touch; those that a bridge of the node gives containers are among the node's. */
 function rangesOfNetworks({ configuration }: Dependencies): { name: string; cidr: string }[] {
@@ -233,7 +264,7 @@ function rangesOfNetworks({ configuration }: Dependencies): { name: string; cidr
   );
 }
 
-function agentView(said: AgentStatus, endpoints: readonly { state: string }[]): CiliumStatusView['agent'] {
+function agentView(said: AgentStatus, endpoints: readonly { state: string }[]): Omit<AgentView, 'peers'> {
   const { cilium, kvstore, hubble, ipam, routing, masquerading, encryption, controllers, nodes } = said;
   const text = ({ state = '', msg = '' }: { state?: string; msg?: string } = {}) => [state, msg.trim()].filter(Boolean).join(': ');
   return {
@@ -246,7 +277,7 @@ function agentView(said: AgentStatus, endpoints: readonly { state: string }[]): 
     routing: [routing?.['inter-host-routing-mode'], routing?.['tunnel-protocol']].filter(Boolean).join(', '),
     masquerading: masquerading?.enabled ? masquerading.mode : 'off',
     attachMode: said['attach-mode'],
-    encryption: encryption?.mode ?? 'Disabled',
+    encryption: encryptionText(encryption),
     endpoints: { total: endpoints.length, ready: endpoints.filter(({ state }) => state === 'ready').length },
     failingControllers: (controllers ?? []).flatMap(({ name, status }) =>
       status && status['consecutive-failure-count'] > 0
@@ -254,15 +285,5 @@ function agentView(said: AgentStatus, endpoints: readonly { state: string }[]): 
         : [],
     ),
     nodes,
-    peers: (encryption?.wireguard?.interfaces ?? []).flatMap(({ peers }) =>
-      (peers ?? []).map((peer) => ({
-        node: nodes.find(({ address }) => peer.endpoint.startsWith(`${address}:`))?.name ?? '',
-        address: peer.endpoint,
-        key: peer['public-key'],
-        lastHandshake: peer['last-handshake-time'],
-        sentBytes: peer['transfer-tx'],
-        receivedBytes: peer['transfer-rx'],
-      })),
-    ),
   };
 }
