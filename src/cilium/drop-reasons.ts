@@ -80,7 +80,7 @@ const reasons: Record<number, string> = {
 };
 
 export function dropReason(number: number): string {
-  return reasons[number] ?? `reason ${number}`;
+  return number === 0 ? 'no reason given' : (reasons[number] ?? `reason ${number}`);
 }
 
 /** Decided by policies: Hubble tells of these twice, once with the names of the policies. */

@@ -30,10 +30,15 @@ export function flowOf(raw: RawFlow, ownerOf: AddressOwner): Flow | null {
     protocol,
     from: endOf(raw.source, clipped(source, 45), ports?.sourcePort, raw.sourceNames, ownerOf),
     to: endOf(raw.destination, clipped(destination, 45), ports?.destinationPort, raw.destinationNames, ownerOf),
-    reason: verdict === 'dropped' ? dropReason(raw.dropReasonDesc ?? 0) : '',
+    reason: verdict === 'dropped' ? reasonOf(raw) : '',
     policies: policiesOf(raw),
     detail: clipped(detail, 256),
   };
+}
+
+/** A proxy gives no number. */
+function reasonOf({ dropReasonDesc = 0, l7 }: RawFlow): string {
+  return l7 && dropReasonDesc === 0 ? 'no rule allows the content' : dropReason(dropReasonDesc);
 }
 
 /** Where something was let through without a policy's verdict, the point where it was seen says more than Hubble's own word: that calls what

@@ -4,7 +4,7 @@ import type { Flow, FlowFilter, FlowLoss, KeptFlow } from '../model/flow.ts';
  *
  *  A file of its own, `flows.db`, beside `state.db`. Flows are many and worth little each, the journal is the reverse: a commit of the journal
  *  waits for the disk, and must not wait for megabytes of flows too; its file is checked as a whole at each start, which half a gigabyte
- *  would make slow; and a disk that is full of flows must not be the journal's end. Here nothing ever waits for the disk, so that a batch
+ *  would make slow. The last of the disk is left to the journal. Here nothing ever waits for the disk, so that a batch
  *  costs an attach a few milliseconds at most. The process may die at any moment without harm; after a power cut the file may be damaged. */
 export interface FlowStore {
   /** One transaction. @throws StateError STATE_WRITE_FAILED; nothing of the batch is kept then */

@@ -1,12 +1,22 @@
-import { existsSync, rmSync } from 'node:fs';
+import { existsSync, rmSync, statfsSync } from 'node:fs';
+import { dirname } from 'node:path';
 import { setImmediate as breath } from 'node:timers/promises';
 import Database from 'better-sqlite3';
 import { matches } from '../core/flows.ts';
+import { failure } from '../model/errors.ts';
 import type { KeptFlow } from '../model/flow.ts';
 import type { FlowStore } from './flow-store.ts';
 import { stateError } from './sqlite-error.ts';
 import { companions, prepareStateFile } from './state-file.ts';
 import { flowsSchema, flowsTable, flowsVersion } from './tables/flows.ts';
+
+export interface FlowStoreOptions {
+  file: string;
+  /** the file could not be read, and is begun anew */
+  onDamaged: (reason: string) => void;
+  /** flows are not written while less of the disk is free */
+  reserveBytes?: number;
+}
 
 interface Opened {
   db: Database.Database;
@@ -16,9 +26,12 @@ interface Opened {
 /** rows looked at, or removed, without letting others work: about 10 ms */
 const sliceRows = 2000;
 
+/** what flows leave of the disk to the journal, which has to go on */
+const leftBytes = 64 * 1024 * 1024;
+
 /** The file is made when the first flow comes: never on a node without flows.
  *  @throws StateError STATE_UNSAFE, STATE_WRITE_FAILED, from each use */
-export function createFlowStore({ file, onDamaged }: { file: string; onDamaged: (reason: string) => void }): FlowStore {
+export function createFlowStore({ file, onDamaged, reserveBytes = leftBytes }: FlowStoreOptions): FlowStore {
   let opened: Opened | null = null;
 
   /** Runs `work` on the open file; a damaged one is thrown away, and the next use begins a new one. */
@@ -43,12 +56,13 @@ export function createFlowStore({ file, onDamaged }: { file: string; onDamaged: 
 
   return {
     add: (flows, losses) =>
-      use('add', ({ db, table }) =>
+      use('add', ({ db, table }) => {
+        leaveRoom(file, reserveBytes);
         db.transaction(() => {
           for (const flow of flows) table.add(flow);
           for (const loss of losses) table.addLoss(loss);
-        })(),
-      ),
+        })();
+      }),
     async page(filter, { before = Number.MAX_SAFE_INTEGER, limit, signal }) {
       const flows: KeptFlow[] = [];
       let at = before;
@@ -88,6 +102,16 @@ export function createFlowStore({ file, onDamaged }: { file: string; onDamaged: 
       opened = null;
     },
   };
+}
+
+/** @throws StateError STATE_WRITE_FAILED */
+function leaveRoom(file: string, reserveBytes: number): void {
+  const { bavail, bsize } = statfsSync(dirname(file));
+  if (bavail * bsize >= reserveBytes) return;
+  const mebibytes = Math.round(reserveBytes / 1024 / 1024);
+  throw failure('STATE_WRITE_FAILED', `cannot keep flows in ${file}: less than ${mebibytes} MiB of the disk are free; free space`, {
+    path: file,
+  });
 }
 
 function open(file: string): Opened {

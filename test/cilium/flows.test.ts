@@ -1,21 +1,21 @@
 import assert from 'node:assert/strict';
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import type { FlowLine, FlowsView, FlowView } from '../../src/model/flow-api.ts';
 import type { Container } from '../support/lxc.ts';
 import { skip } from '../support/skip.ts';
 import { until } from '../support/until.ts';
 import { reaches, useCilium } from './rig.ts';
+import { usePolicies } from './use-policies.ts';
 
 describe('flows on Cilium', () => {
   const rig = useCilium();
+  const apply = usePolicies(rig);
   const followers: Follower[] = [];
-  const policies: string[] = [];
 
   afterEach(async () => {
     for (const follower of followers.splice(0)) await follower.end();
-    for (const file of policies.splice(0)) rmSync(file, { force: true });
   });
 
   /** The real command, following. */
@@ -37,21 +37,6 @@ describe('flows on Cilium', () => {
   /** Hubble tells of a flow within moments: the first that is as wanted. */
   const flow = (query: string, wanted: (flow: FlowView) => boolean) =>
     until('the flow is there', async () => (await flows(`limit=500&${query}`)).flows.find(wanted), 15);
-
-  /** As a file in the agent's own folder: what is tested here is what flows say of it. */
-  async function apply(name: string, spec: object): Promise<void> {
-    const file = `${rig.node.paths.policies}/${name}.yaml`;
-    const { revision } = await rig.node.agent.policies();
-    policies.push(file);
-    const metadata = { name, namespace: 'default' };
-    writeFileSync(`${file}.new`, JSON.stringify({ apiVersion: 'cilium.io/v2', kind: 'CiliumNetworkPolicy', metadata, spec }));
-    renameSync(`${file}.new`, file);
-    await until('the policy is in force', async () => {
-      const { revision: now } = await rig.node.agent.policies();
-      const endpoints = (await rig.node.agent.endpoints()).filter(({ attachmentId }) => attachmentId);
-      return now > revision && endpoints.every(({ policyRevision }) => policyRevision >= now);
-    });
-  }
 
   async function two(): Promise<[Container, Container, string]> {
     const one = await rig.container({ file: { labels: { app: 'web' } } });

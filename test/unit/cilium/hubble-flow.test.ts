@@ -53,9 +53,14 @@ describe('a flow of Hubble', () => {
     [181, 'a policy denies it'],
     [132, 'source address is not the container’s own'],
     [250, 'reason 250'],
+    [0, 'no reason given'],
   ] as const)
     it(`says why it was dropped: ${number} is "${words}"`, () =>
       assert.equal(decoded({ verdict: 2, dropReasonDesc: number }).reason, words));
+
+  it('says that a proxy dropped it', () => {
+    assert.equal(decoded({ verdict: 2, l7: { dns: { query: 'evil.example.', qtypes: ['A'] } } }).reason, 'no rule allows the content');
+  });
 
   const ends: [string, NonNullable<RawFlow['source']> | null, string, object][] = [
     ['host', { labels: ['reserved:host'] }, '10.99.0.11', { kind: 'host', vmid: null, name: '' }],

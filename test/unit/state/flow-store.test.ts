@@ -1,10 +1,12 @@
 import assert from 'node:assert/strict';
-import { existsSync, mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { execFileSync } from 'node:child_process';
+import { existsSync, mkdtempSync, readFileSync, rmSync, statfsSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Flow } from '../../../src/model/flow.ts';
 import type { FlowStore } from '../../../src/state/flow-store.ts';
 import { createFlowStore } from '../../../src/state/open-flow-store.ts';
+import { skip } from '../../support/skip.ts';
 import { end, flow } from '../flow-fixture.ts';
 
 describe('the store of flows', () => {
@@ -134,6 +136,62 @@ describe('the store of flows', () => {
       { place: 'hubble', since: 5000, until: 5010, count: null },
     ]);
     assert.equal(store.losses(100_000).length, 1);
+  });
+
+  it('D50 begins a file anew whose middle a power cut damaged, when that is met', async () => {
+    const written = open();
+    written.add(many(5000), []);
+    written.close();
+    const bytes = readFileSync(file);
+    writeFileSync(file, bytes.fill(0xff, 8192, bytes.length - 8192));
+    const store = open();
+    await assert.rejects(store.page({ port: 1 }, { limit: 10 }), { code: 'STATE_CORRUPT' });
+    assert.equal(damaged.length, 1);
+    store.add([flow()], []);
+    assert.deepEqual(store.size().rows, 1);
+  });
+
+  describe('D51 on a disk', () => {
+    const fill = (left: number) => {
+      const { bavail, bsize } = statfsSync(folder);
+      writeFileSync(join(folder, 'ballast'), Buffer.alloc(Math.max(0, bavail * bsize - left), 1));
+    };
+    beforeEach(function () {
+      if (process.getuid?.() !== 0) skip(this, 'mounting a small disk needs root');
+      execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=4m,mode=0700', 'tmpfs', folder]);
+    });
+    afterEach(() => {
+      for (const store of stores.splice(0)) store.close();
+      execFileSync('umount', [folder]);
+    });
+    const openWith = (reserveBytes: number) => {
+      const store = createFlowStore({ file, onDamaged: (reason) => damaged.push(reason), reserveBytes });
+      stores.push(store);
+      return store;
+    };
+
+    it('that is nearly full nothing more is written, so that the journal goes on', async () => {
+      const store = openWith(1024 * 1024);
+      store.add([flow()], []);
+      fill(900_000);
+      assert.throws(() => store.add([flow()], []), { code: 'STATE_WRITE_FAILED' });
+      assert.ok(statfsSync(folder).bavail * statfsSync(folder).bsize > 500_000);
+      rmSync(join(folder, 'ballast'));
+      store.add([flow()], []);
+      assert.equal(store.size().rows, 2);
+    });
+
+    it('that is full a batch is refused as a whole, and written when there is room', async () => {
+      const store = openWith(0);
+      store.add([flow()], []);
+      fill(0);
+      assert.throws(() => store.add(many(5000), []), { code: 'STATE_WRITE_FAILED' });
+      assert.equal((await store.page({}, { limit: 10 })).flows.length, 1);
+      rmSync(join(folder, 'ballast'));
+      store.add(many(10), []);
+      assert.equal((await store.page({}, { limit: 100 })).flows.length, 11);
+      assert.deepEqual(damaged, []);
+    });
   });
 
   it('keeps all of a batch or nothing of it', async () => {
