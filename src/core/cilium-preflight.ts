@@ -190,15 +190,23 @@ const checks: Record<string, (input: PreflightInput) => Finding[]> = {
       ),
     );
   },
-  tools: ({ facts: { tools }, source }) => {
+  tools: ({ settings, facts: { tools }, source }) => {
     const needed = { image: ['skopeo', 'umoci', 'iptables'], binaries: ['iptables'], none: ['iptables'] } as const;
-    const missing = needed[source ?? 'none'].filter((tool) => tools[tool] === null);
+    // where nodes route, the agent keeps their addresses in a set, so that it does not masquerade what goes to them
+    const routes = settings.routing === 'native' && settings.masquerade ? (['ipset'] as const) : [];
+    const missing = [...needed[source ?? 'none'], ...routes].filter((tool) => tools[tool] === null);
     if (missing.length > 0)
       return [bad(`${missing.join(' and ')} ${missing.length > 1 ? 'are' : 'is'} not installed`, `apt install ${missing.join(' ')}`)];
     if (source === 'image') return [ok('skopeo and umoci fetch and unpack the image, which brings its own clang')];
-    return tools.clang === null
-      ? [warning('clang, which compiles the agent’s programs, is not installed', 'apt install clang, unless it lies beside the agent')]
-      : [ok(`${tools.clang}; iptables`)];
+    if (tools.clang === null)
+      return [
+        warning('clang, which compiles the agent’s programs, is not installed', 'apt install clang, unless it lies beside the agent'),
+      ];
+    // clang 14 was seen to work for IPv4, and to make a program for IPv6 that the kernel's verifier rejects
+    const old = Number(/version (\d+)/.exec(tools.clang)?.[1] ?? '99') < 18;
+    if (old && settings.ipv6Range)
+      return [bad(`${tools.clang} is too old for IPv6: Cilium needs 18.1`, 'apt install clang-19, and put it first on the agent’s PATH')];
+    return [old ? warning(`${tools.clang}: Cilium asks for 18.1`, 'apt install clang-19') : ok(`${tools.clang}; iptables`)];
   },
   space: ({ facts: { freeMegabytes }, source }) => {
     const needed = { image: 3000, binaries: 500, none: 100 }[source ?? 'none'];

@@ -178,6 +178,7 @@ async function versions(run: Run): Promise<NodeFacts['tools']> {
     etcd: '--version',
     clang: '--version',
     iptables: '--version',
+    ipset: '--version',
     tc: '-V',
     bpftool: 'version',
   };

@@ -58,10 +58,7 @@ export async function attachInterface(
       await deps.reservations.releaseFor(vmid, name).catch(() => {});
       throw error;
     }
-    const settled = await settle(deps, vmid, context, {
-      allOrNothing: false,
-      detachTimeoutMs: deps.settings.timeouts.pluginSeconds * 1000,
-    });
+    const settled = await settleNow(deps, vmid, context);
     const [error] = settled.errors;
     if (error) {
       await write(deps, vmid, file ?? null);
@@ -77,6 +74,11 @@ export async function attachInterface(
       `${name} of container ${vmid} joins network "${network.name}" ${settled.running ? 'now' : 'at its next start'}`,
     );
   });
+}
+
+/** A running container becomes what its file says. */
+function settleNow(deps: Dependencies, vmid: number, context: OperationContext) {
+  return settle(deps, vmid, context, { allOrNothing: false, detachTimeoutMs: deps.settings.timeouts.pluginSeconds * 1000 });
 }
 
 /** What is left of an interface that could not be attached: one that others made waits behind its gate. */
@@ -107,15 +109,12 @@ export async function moveInterface(
     configuration.parseContainer(vmid, asText(changed));
     await validateInterface(deps, vmid, moved);
     await write(deps, vmid, changed);
-    const settled = await settle(deps, vmid, context, {
-      allOrNothing: false,
-      detachTimeoutMs: deps.settings.timeouts.pluginSeconds * 1000,
-    });
+    const settled = await settleNow(deps, vmid, context);
     const [error] = settled.errors;
     if (error) {
       await write(deps, vmid, file);
       await takeBack(deps, vmid, ifname);
-      await settle(deps, vmid, context, { allOrNothing: false, detachTimeoutMs: deps.settings.timeouts.pluginSeconds * 1000 });
+      await settleNow(deps, vmid, context);
       throw error;
     }
     return done(
@@ -150,10 +149,7 @@ export async function detachInterface(
     const interfaces = file.interfaces.filter((one) => one.name !== ifname);
     // labels outlive the interfaces: what joins another network is the same container
     await write(deps, vmid, interfaces.length > 0 || file.labels ? { ...file, interfaces } : null);
-    const settled = await settle(deps, vmid, context, {
-      allOrNothing: false,
-      detachTimeoutMs: deps.settings.timeouts.pluginSeconds * 1000,
-    });
+    const settled = await settleNow(deps, vmid, context);
     await reservations.releaseFor(vmid, ifname);
     return done(deps, vmid, context, before, `${ifname} of container ${vmid} is detached${settled.running ? '' : ' (it is not running)'}`);
   });

@@ -15,10 +15,7 @@ export async function protect(
   ifname: string,
   requester: Requester,
 ): Promise<string> {
-  const { configuration } = deps;
-  await configuration.refresh(vmid);
-  const own = configuration.current.containers.get(vmid)?.interfaces.find(({ name }) => name === ifname);
-  const network = own && configuration.current.networks.get(own.network);
+  const { own, network } = await configured(deps, vmid, ifname);
   const context = { vmid, ifname, ...(own && { network: own.network }) };
   if (network?.type === 'cilium')
     throw failure(
@@ -46,14 +43,18 @@ export async function unprotect(
   ifname: string,
   requester: Requester,
 ): Promise<string> {
-  const { configuration } = deps;
-  await configuration.refresh(vmid);
-  const own = configuration.current.containers.get(vmid)?.interfaces.find(({ name }) => name === ifname);
-  const network = own && configuration.current.networks.get(own.network);
+  const { network } = await configured(deps, vmid, ifname);
   if (network?.type !== 'cilium' || network.mode !== 'chained')
     throw failure('INTERFACE_UNKNOWN', `cannot unprotect ${ifname} of container ${vmid}: it is not protected`, { vmid, ifname });
   if (network.base) return moveInterface(deps, operations, vmid, ifname, network.base.name, requester);
   return detachInterface(deps, operations, vmid, ifname, requester);
+}
+
+/** The interface as it is in the container's file, and its network. */
+async function configured({ configuration }: Dependencies, vmid: number, ifname: string) {
+  const { containers, networks } = await configuration.refresh(vmid);
+  const own = containers.get(vmid)?.interfaces.find(({ name }) => name === ifname);
+  return { own, network: own && networks.get(own.network) };
 }
 
 /** The bridge of the node that an interface is on: as the running container has it, else as Proxmox is to make it. */

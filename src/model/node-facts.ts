@@ -52,5 +52,5 @@ export interface DeviceFacts {
 export const kernelProbes = ['veth', 'vxlan', 'clsact', 'wireguard', 'esp'] as const;
 export type KernelProbe = (typeof kernelProbes)[number];
 
-export const nodeTools = ['skopeo', 'umoci', 'etcd', 'clang', 'iptables', 'tc', 'bpftool'] as const;
+export const nodeTools = ['skopeo', 'umoci', 'etcd', 'clang', 'iptables', 'ipset', 'tc', 'bpftool'] as const;
 export type NodeTool = (typeof nodeTools)[number];

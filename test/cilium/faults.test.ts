@@ -1,18 +1,8 @@
 import assert from 'node:assert/strict';
 import { execa } from 'execa';
+import { ownCilium } from '../support/own-cilium.ts';
 import { until } from '../support/until.ts';
 import { reaches, useCilium } from './rig.ts';
-
-/** The user's own configuration of the plugin, as it stands in the documentation. */
-const own = {
-  cniVersion: '0.3.1',
-  name: 'cilium',
-  type: 'cilium-cni',
-  'enable-endpoint-routes': true,
-  ipam: { type: 'cilium-ipam' },
-  dns: { servers: ['8.8.8.8', '1.1.1.1'], options: ['ndots:5'] },
-  kubernetes: { kubeconfig: '/etc/kubernetes/cni/net.d/cilium-kubeconfig' },
-};
 
 const denied = {
   apiVersion: 'cilium.io/v2',
@@ -30,7 +20,7 @@ describe('lives and faults on Cilium', () => {
   const rig = useCilium({
     files: {
       'networks/sticky.yaml': 'type: cilium\nsubnets: [{ cidr: 10.240.0.0/24 }]\nnat: true\n',
-      'networks/05-cilium.conf': JSON.stringify(own),
+      'networks/05-cilium.conf': JSON.stringify(ownCilium),
     },
   });
   const sticky = [{ name: 'eth0', network: 'sticky' }];

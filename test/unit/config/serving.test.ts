@@ -3,6 +3,7 @@ import { mkdirSync, readdirSync, readFileSync, renameSync, symlinkSync } from 'n
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { renderContainerFile } from '../../../src/config/containers.ts';
+import { ownCilium } from '../../support/own-cilium.ts';
 import { until } from '../../support/until.ts';
 import { createRig, onWeb, problemOf, type Rig, web } from './rig.ts';
 
@@ -41,16 +42,7 @@ describe('the configuration that serves', () => {
   });
 
   it('loads the user’s own Cilium configuration as it is, with a warning for the kubeconfig that is not there', async () => {
-    const list = {
-      cniVersion: '0.3.1',
-      name: 'cilium',
-      type: 'cilium-cni',
-      'enable-endpoint-routes': true,
-      ipam: { type: 'cilium-ipam' },
-      dns: { servers: ['8.8.8.8', '1.1.1.1'], options: ['ndots:5'] },
-      kubernetes: { kubeconfig: '/etc/kubernetes/cni/net.d/cilium-kubeconfig' },
-    };
-    const { networks, problems } = await rig.read({ 'networks/05-cilium.conf': JSON.stringify(list) });
+    const { networks, problems } = await rig.read({ 'networks/05-cilium.conf': JSON.stringify(ownCilium) });
     assert.deepEqual(problems, []);
     const network = networks.get('cilium');
     assert.equal(network?.type, 'cilium');

@@ -19,6 +19,7 @@ const facts: NodeFacts = {
     umoci: 'umoci 0.4.7',
     etcd: 'etcd Version: 3.4.23',
     clang: null,
+    ipset: 'ipset v7.17, protocol version: 7',
     iptables: 'v1.8.9',
     tc: 'tc',
     bpftool: 'v7',
@@ -121,6 +122,16 @@ describe('the preflight', () => {
       'tools for the image',
       [{}, { tools: { skopeo: null, umoci: null } }],
       /^tools bad: skopeo and umoci are not installed → apt install skopeo umoci/,
+    ],
+    [
+      'a clang that is too old for IPv6',
+      [{ ipv6Range: 'fd00:244:1::/112' }, { tools: { clang: 'Debian clang version 14.0.6' } }, { source: 'binaries' }],
+      /^tools bad: Debian clang version 14.0.6 is too old for IPv6: Cilium needs 18.1/,
+    ],
+    [
+      'no ipset where nodes route',
+      [{ routing: 'native', nativeRange: '10.0.0.0/8' }, { tools: { ipset: null } }],
+      /^tools bad: ipset is not installed → apt install ipset/,
     ],
     ['no room', [{}, { freeMegabytes: 900 as never }], /^space bad: only 900 MB are free/],
     [
