@@ -13,7 +13,7 @@ import { createCniRuntime } from './cni/create-runtime.ts';
 import { createConfiguration } from './config/create.ts';
 import { loadNodeConfig } from './config/node-config.ts';
 import { ciliumPaths, etcdAccess } from './core/cilium-agent.ts';
-import { dnsIssues } from './core/policy-issues.ts';
+import { nodeIssues } from './core/policy-issues.ts';
 import { createDatapath } from './datapath/datapath.ts';
 import { createHost } from './host/host.ts';
 import { createLauncher } from './host/launcher.ts';
@@ -75,12 +75,12 @@ async function main(argv: readonly string[]): Promise<void> {
     pveDir: settings.pveDir,
     execute: launcher.execute,
   });
-  const dnsProxy = settings.cilium.dnsPolicies;
+  const limits = { dnsProxy: settings.cilium.dnsPolicies, ipv6: settings.cilium.ipv6Range !== undefined };
   const configuration = createConfiguration({
     root: settings.root,
     store: store.configuration,
     transaction: store.transaction,
-    policyIssues: ({ object }) => (dnsProxy ? [] : dnsIssues(object)),
+    policyIssues: ({ object }) => nodeIssues(object, limits),
     log: (message, facts) => log.warn(facts, message),
   });
   const reservations = createReservations({ root: settings.root, store, clock: now, writable: () => configuration.current.writable, node });

@@ -28,8 +28,19 @@ export function policyIssues(object: PolicyFile): PolicyIssue[] {
   ];
 }
 
-/** What of a policy needs the agent's DNS proxy, which this node does not run. */
-export function dnsIssues(object: PolicyFile): PolicyIssue[] {
+/** What the agent of a node does not do, or does otherwise than it is written. */
+export interface NodeLimits {
+  /** whether it runs its DNS proxy */
+  dnsProxy: boolean;
+  ipv6: boolean;
+}
+
+/** What of a policy would not be enforced as it is written on a node. */
+export function nodeIssues(object: PolicyFile, { dnsProxy, ipv6 }: NodeLimits): PolicyIssue[] {
+  return [...(dnsProxy ? [] : dnsIssues(object)), ...(ipv6 ? [] : wholeIpv6Issues(object))];
+}
+
+function dnsIssues(object: PolicyFile): PolicyIssue[] {
   if (object.kind === 'NetworkPolicy') return [];
   const refused = (field: string) => ({
     field,
@@ -41,6 +52,49 @@ export function dnsIssues(object: PolicyFile): PolicyIssue[] {
       ...(toFQDNs ? [refused(`${field}.egress[${index}].toFQDNs`)] : []),
       ...toPorts.flatMap(({ rules }, at) => (rules?.dns ? [refused(`${field}.egress[${index}].toPorts[${at}].rules.dns`)] : [])),
     ]),
+  );
+}
+
+/** An agent of one family takes the whole of the other for the whole world: `::/0` would let all of IPv4 pass. It does no harm beside the
+ *  whole of IPv4. */
+function wholeIpv6Issues(object: PolicyFile): PolicyIssue[] {
+  return rangeLists(object).flatMap(({ field, ranges }) => {
+    if (ranges.some(({ cidr, excepts }) => cidr === '0.0.0.0/0' && !excepts)) return [];
+    return ranges.flatMap(({ cidr, at }) => {
+      const parsed = cidr.includes(':') ? parseCidr(cidr) : null;
+      if (parsed?.prefix !== 0) return [];
+      const message = `would let IPv4 pass, too: this node's agent carries no IPv6, and takes ${cidr} for the whole world; leave it out, or set cilium.ipv6Range`;
+      return [{ field: `${field}${at}`, message, code: 'UNSUPPORTED' as const }];
+    });
+  });
+}
+
+/** Every list of ranges that a policy has, with its place. */
+function rangeLists(object: PolicyFile): { field: string; ranges: { cidr: string; excepts: boolean; at: string }[] }[] {
+  if (object.kind === 'NetworkPolicy') {
+    const { ingress = [], egress = [] } = object.spec;
+    const blocks = (peers: readonly { ipBlock?: { cidr: string; except?: readonly string[] | undefined } | undefined }[]) =>
+      peers.flatMap(({ ipBlock }, index) =>
+        ipBlock ? [{ cidr: ipBlock.cidr, excepts: (ipBlock.except ?? []).length > 0, at: `[${index}].ipBlock.cidr` }] : [],
+      );
+    return [
+      ...ingress.map(({ from = [] }, index) => ({ field: `spec.ingress[${index}].from`, ranges: blocks(from) })),
+      ...egress.map(({ to = [] }, index) => ({ field: `spec.egress[${index}].to`, ranges: blocks(to) })),
+    ];
+  }
+  return sitesOf(object).flatMap(({ field, rule }) =>
+    (['ingress', 'ingressDeny', 'egress', 'egressDeny'] as const).flatMap((key) =>
+      (rule[key] ?? []).flatMap((one: Peers, index) => [
+        ...(['fromCIDR', 'toCIDR'] as const).map((list) => ({
+          field: `${field}.${key}[${index}].${list}`,
+          ranges: (one[list] ?? []).map((cidr, at) => ({ cidr, excepts: false, at: `[${at}]` })),
+        })),
+        ...(['fromCIDRSet', 'toCIDRSet'] as const).map((list) => ({
+          field: `${field}.${key}[${index}].${list}`,
+          ranges: (one[list] ?? []).map(({ cidr, except = [] }, at) => ({ cidr, excepts: except.length > 0, at: `[${at}].cidr` })),
+        })),
+      ]),
+    ),
   );
 }
 

@@ -87,16 +87,22 @@ function entryView(entry: MapEntry, identities: readonly KnownIdentity[]): NonNu
 }
 
 /** What the agent knows: containers of all nodes, entities, ranges. Those that no policy can name are left out. */
-async function knownIdentities({ cilium }: Dependencies): Promise<KnownIdentity[]> {
+async function knownIdentities({ cilium, settings }: Dependencies): Promise<KnownIdentity[]> {
+  const both = settings.cilium.ipv6Range !== undefined;
   return (await cilium.agent.identities()).flatMap(({ id, labels }): KnownIdentity[] => {
     const vmid = vmidOf(labels);
     if (vmid !== null) return [{ id, name: `container ${vmid}`, peer: { kind: 'container', labels: labelsByKey(labels) } }];
     const cidr = labels.find((label) => label.startsWith('cidr:'))?.slice('cidr:'.length);
     if (cidr) return [{ id, name: cidr, peer: { kind: 'range', cidr: rangeOf(cidr) } }];
+    const family = Object.keys(worlds).find((entity) => labels.includes(`reserved:${entity}`));
+    // with both families the world is two
+    if (family) return both ? [{ id, name: family, peer: { kind: 'range', cidr: worlds[family] ?? '' } }] : [];
     const name = named.find((entity) => labels.includes(`reserved:${entity}`));
-    return name ? [{ id, name, peer: { kind: 'entity', name } }] : [];
+    return name && !(both && name === 'world') ? [{ id, name, peer: { kind: 'entity', name } }] : [];
   });
 }
+
+const worlds: Record<string, string> = { 'world-ipv4': '0.0.0.0/0', 'world-ipv6': '::/0' };
 
 /** entities that policies can name and that packets come from */
 const named = ['host', 'remote-node', 'world'];

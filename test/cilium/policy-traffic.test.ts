@@ -187,6 +187,24 @@ describe('policies on real containers', () => {
     }
   });
 
+  it('C41 a connection that is open when its policy is tightened carries nothing more', async () => {
+    const [client, server] = [await labelled('web'), await labelled('db')];
+    for (const one of [client, server]) await one.start();
+    const address = await rig.address(server);
+    const got = () => server.exec(['cat', '/got']).catch(() => '');
+    await server.exec(['sh', '-c', '(sleep 300 | nc -l -p 5432 >/got) >/dev/null 2>&1 </dev/null &']);
+    await client.exec(['sh', '-c', `(while true; do echo tick; sleep 1; done | nc ${address} 5432) >/dev/null 2>&1 </dev/null &`]);
+    await until('the connection carries', async () => (await got()).split('tick').length > 3, 15);
+    const { inForce, message } = await apply(
+      cnp('closed', { endpointSelector: { matchLabels: { app: 'db' } }, ingress: [{ fromEntities: ['host'] }] }),
+    );
+    assert.equal(inForce, true, message);
+    const before = await got();
+    // for as long as several ticks take
+    await server.exec(['sleep', '4']);
+    assert.equal(await got(), before);
+  });
+
   it('C75 a container does not start while the agent has other policies than the files say', async function () {
     this.timeout(120_000);
     const container = await rig.container();

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { parsePolicy } from '../../../src/config/policies.ts';
 import { renderYaml } from '../../../src/config/yaml.ts';
 import { agentPolicy } from '../../../src/core/agent-policy.ts';
-import { dnsIssues } from '../../../src/core/policy-issues.ts';
+import { nodeIssues } from '../../../src/core/policy-issues.ts';
 import type { PveCniError } from '../../../src/model/errors.ts';
 import { defaultDeny } from '../../support/policies.ts';
 import { createRig, problemOf, type Rig } from './rig.ts';
@@ -339,9 +339,20 @@ describe('policies', () => {
       }),
     );
     assert.deepEqual(
-      dnsIssues(policy.object).map(({ field, code }) => `${field} ${code}`),
+      nodeIssues(policy.object, { dnsProxy: false, ipv6: true }).map(({ field, code }) => `${field} ${code}`),
       ['spec.egress[0].toFQDNs UNSUPPORTED', 'spec.egress[1].toPorts[0].rules.dns UNSUPPORTED'],
     );
+  });
+
+  it('the whole of IPv6 is refused where there is none, since the agent would let IPv4 pass; not beside the whole of IPv4', () => {
+    const issues = (object: unknown) => nodeIssues(read(object).object, { dnsProxy: true, ipv6: false }).map(({ field }) => field);
+    assert.deepEqual(issues(cnp({ egress: [{ toCIDR: ['::/0'] }] })), ['spec.egress[0].toCIDR[0]']);
+    assert.deepEqual(issues(cnp({ egress: [{ toCIDR: ['0.0.0.0/0', '::/0'] }] })), []);
+    const excepted = [{ cidr: '0.0.0.0/0', except: ['10.0.0.0/8'] }, { cidr: '::/0' }];
+    assert.deepEqual(issues(cnp({ egressDeny: [{ toCIDRSet: excepted }] })), ['spec.egressDeny[0].toCIDRSet[1].cidr']);
+    assert.deepEqual(issues(knp({ egress: [{ to: excepted.map((ipBlock) => ({ ipBlock })) }] })), ['spec.egress[0].to[1].ipBlock.cidr']);
+    assert.deepEqual(issues(cnp({ egress: [{ toCIDR: ['fd00::/8'] }] })), []);
+    assert.deepEqual(nodeIssues(read(cnp({ egress: [{ toCIDR: ['::/0'] }] })).object, { dnsProxy: true, ipv6: true }), []);
   });
 
   describe('as files', () => {
