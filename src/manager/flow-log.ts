@@ -1,5 +1,5 @@
 import { asPveCniError } from '../model/errors.ts';
-import type { Flow, FlowFilter, FlowLimits, FlowLoss, FlowLossPlace, FlowNews, KeptFlow } from '../model/flow.ts';
+import type { Flow, FlowFilter, FlowLimits, FlowLoss, FlowLossPlace, FlowNews, FlowVerdict, KeptFlow } from '../model/flow.ts';
 import type { FlowStore } from '../state/flow-store.ts';
 import type { Log } from './dependencies.ts';
 import { createFlowFollowers } from './flow-followers.ts';
@@ -37,6 +37,8 @@ export interface FlowCounts {
   gaps: number;
   /** reason → flows that were dropped for it */
   drops: ReadonlyMap<string, number>;
+  /** policy → verdict → flows that it decided */
+  policies: ReadonlyMap<string, ReadonlyMap<FlowVerdict, number>>;
   /** in the store now */
   rows: number;
   bytes: number;
@@ -47,6 +49,7 @@ export interface FlowCounts {
 const batchRows = 500;
 const waitingLimit = 10 * batchRows;
 const reasonsLimit = 100;
+const policiesLimit = 500;
 const everyMs = 1000;
 const dayMs = 24 * 3600 * 1000;
 /** of one turn of the clock; more than can come in it */
@@ -57,6 +60,7 @@ export function createFlowLog(options: { store: FlowStore; limits: () => FlowLim
   const followers = createFlowFollowers(clock);
   const lost: Record<FlowLossPlace, number> = { kernel: 0, agent: 0, hubble: 0, queue: 0, store: 0, follower: 0, away: 0 };
   const drops = new Map<string, number>();
+  const policies = new Map<string, Map<FlowVerdict, number>>();
   let waiting: Flow[] = [];
   let losses: FlowLoss[] = [];
   let overflow: { since: number; until: number; count: number } | null = null;
@@ -75,10 +79,17 @@ export function createFlowLog(options: { store: FlowStore; limits: () => FlowLim
     if (keeping()) remember(loss);
   }
 
-  /** Reasons come from outside, so their number is bounded, too. */
-  function countDrop(reason: string): void {
-    const counted = drops.has(reason) || drops.size < reasonsLimit ? reason : 'other';
-    drops.set(counted, (drops.get(counted) ?? 0) + 1);
+  /** Reasons and names come from outside, so their number is bounded, too. */
+  function count({ verdict, reason, policies: deciding }: Flow): void {
+    if (verdict === 'dropped') {
+      const counted = drops.has(reason) || drops.size < reasonsLimit ? reason : 'other';
+      drops.set(counted, (drops.get(counted) ?? 0) + 1);
+    }
+    for (const name of deciding) {
+      const counted = policies.has(name) || policies.size < policiesLimit ? name : 'other';
+      const verdicts = policies.get(counted) ?? new Map<FlowVerdict, number>();
+      policies.set(counted, verdicts.set(verdict, (verdicts.get(verdict) ?? 0) + 1));
+    }
   }
 
   /** Losses of one place in one batch are one row. */
@@ -135,7 +146,7 @@ export function createFlowLog(options: { store: FlowStore; limits: () => FlowLim
 
   return {
     take(flow) {
-      if (flow.verdict === 'dropped') countDrop(flow.reason);
+      count(flow);
       followers.publish({ type: 'flow', flow });
       if (!keeping()) return;
       if (waiting.length < waitingLimit) waiting.push(flow);
@@ -156,7 +167,7 @@ export function createFlowLog(options: { store: FlowStore; limits: () => FlowLim
     newest: () => asked(() => store.newest(), null),
     keeps: keeping,
     wanted: () => keeping() || followers.count > 0,
-    counts: () => ({ kept, lost, gaps, drops, problem, ...asked(() => store.size(), { rows: 0, bytes: 0 }) }),
+    counts: () => ({ kept, lost, gaps, drops, policies, problem, ...asked(() => store.size(), { rows: 0, bytes: 0 }) }),
     start() {
       timer = setInterval(() => {
         flush();

@@ -8,6 +8,8 @@ export interface FlowMetricsState {
   gaps: number;
   /** by reason */
   drops: ReadonlyMap<string, number>;
+  /** policy → verdict */
+  policies: ReadonlyMap<string, ReadonlyMap<string, number>>;
   rows: number;
   bytes: number;
   connected: boolean;
@@ -34,15 +36,22 @@ export function createFlowMetrics(registry: Registry): (state: FlowMetricsState)
     labelNames: ['reason'],
     registers,
   });
+  const verdicts = new Counter({
+    name: 'pve_cni_policy_verdicts_total',
+    help: 'Flows that a policy decided, by policy and verdict.',
+    labelNames: ['policy', 'verdict'],
+    registers,
+  });
   const rows = new Gauge({ name: 'pve_cni_flow_store_rows', help: 'Flows in the store.', registers });
   const bytes = new Gauge({ name: 'pve_cni_flow_store_bytes', help: 'Size of the store of flows.', registers });
   const connected = new Gauge({ name: 'pve_cni_hubble_up', help: 'Whether flows of Hubble come in (1) or not (0).', registers });
   return (state) => {
-    for (const counter of [kept, lost, gaps, drops]) counter.reset();
+    for (const counter of [kept, lost, gaps, drops, verdicts]) counter.reset();
     kept.inc(state.kept);
     gaps.inc(state.gaps);
     for (const [place, count] of Object.entries(state.lost)) lost.inc({ place }, count);
     for (const [reason, count] of state.drops) drops.inc({ reason }, count);
+    for (const [policy, counts] of state.policies) for (const [verdict, count] of counts) verdicts.inc({ policy, verdict }, count);
     rows.set(state.rows);
     bytes.set(state.bytes);
     connected.set(state.connected ? 1 : 0);

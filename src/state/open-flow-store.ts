@@ -3,7 +3,7 @@ import { dirname } from 'node:path';
 import { setImmediate as breath } from 'node:timers/promises';
 import Database from 'better-sqlite3';
 import { matches } from '../core/flows.ts';
-import { failure } from '../model/errors.ts';
+import { asPveCniError, failure } from '../model/errors.ts';
 import type { KeptFlow } from '../model/flow.ts';
 import type { FlowStore } from './flow-store.ts';
 import { stateError } from './sqlite-error.ts';
@@ -34,20 +34,26 @@ const leftBytes = 64 * 1024 * 1024;
 export function createFlowStore({ file, onDamaged, reserveBytes = leftBytes }: FlowStoreOptions): FlowStore {
   let opened: Opened | null = null;
 
-  /** Runs `work` on the open file; a damaged one is thrown away, and the next use begins a new one. */
+  /** Runs `work` on the open file; on a new one when it turns out damaged. */
   const use = <T>(what: string, work: (opened: Opened) => T): T => {
-    try {
-      opened ??= open(file);
-      return work(opened);
-    } catch (thrown) {
-      const error = stateError(`flows.${what}`, file, thrown);
-      if (error.code === 'STATE_CORRUPT') {
-        opened?.db.close();
-        opened = null;
-        for (const companion of companions) rmSync(file + companion, { force: true });
-        onDamaged(error.message);
+    const attempt = () => {
+      try {
+        opened ??= open(file);
+        return work(opened);
+      } catch (thrown) {
+        throw stateError(`flows.${what}`, file, thrown);
       }
-      throw error;
+    };
+    try {
+      return attempt();
+    } catch (thrown) {
+      const error = asPveCniError(thrown);
+      if (error.code !== 'STATE_CORRUPT') throw error;
+      opened?.db.close();
+      opened = null;
+      for (const companion of companions) rmSync(file + companion, { force: true });
+      onDamaged(error.message);
+      return attempt();
     }
   };
 

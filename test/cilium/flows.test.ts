@@ -80,7 +80,10 @@ describe('flows on Cilium', () => {
     const allowed = await flow(`port=5432&verdict=forwarded&container=${other.vmid}`, ({ policies }) => policies.length > 0);
     assert.deepEqual(allowed.policies, ['only-5432']);
     assert.deepEqual((await flows(`port=22&verdict=forwarded&container=${one.vmid}`)).flows, [], 'nothing of it was let through');
-    // LXC's own names of them, as in their labels
+    const { body: metrics } = await rig.daemon.api('GET', '/metrics');
+    assert.match(metrics, /^pve_cni_policy_verdicts_total\{policy="only-5432",verdict="forwarded"\} [1-9]/m);
+    assert.match(metrics, /^pve_cni_flows_dropped_total\{reason="no policy allows it"\} [1-9]/m);
+    // LXC’s own names of them, as in their labels
     const { stdout } = await rig.daemon.cli('flows', '--container', `ct${one.vmid}`, '--port', '22');
     const [from, to] = [one, other].map(({ vmid }) => `ct${vmid} \\(${vmid}\\)`);
     assert.match(stdout, new RegExp(`dropped +ingress +tcp +${from} [0-9.]+:\\d+ +${to} ${address}:22 +no policy allows it`));

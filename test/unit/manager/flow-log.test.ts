@@ -117,6 +117,22 @@ describe('the log of flows', () => {
     assert.equal(drops.size, 101);
   });
 
+  it('counts what each policy decided, a bounded number of policies', () => {
+    const log = create();
+    for (let index = 0; index < 600; index++) log.take(flow({ policies: [`p${index}`] }));
+    log.take(flow({ policies: ['p1', 'p2'], verdict: 'dropped' }));
+    const { policies } = log.counts();
+    assert.deepEqual(
+      [...(policies.get('p1') ?? [])],
+      [
+        ['forwarded', 1],
+        ['dropped', 1],
+      ],
+    );
+    assert.equal(policies.get('other')?.get('forwarded'), 100);
+    assert.equal(policies.size, 501);
+  });
+
   describe('a follower', () => {
     const read = async (news: AsyncGenerator<FlowNews>, count: number) => {
       const all: FlowNews[] = [];

@@ -32,7 +32,7 @@ describe('metrics', () => {
       ],
       debts: 3,
       problems: [],
-      flows: { kept: 0, lost: {}, gaps: 0, drops: new Map(), rows: 0, bytes: 0, connected: false },
+      flows: { kept: 0, lost: {}, gaps: 0, drops: new Map(), policies: new Map(), rows: 0, bytes: 0, connected: false },
       agent: { up: false, page: '', endpoints: [] },
     };
   });
@@ -112,7 +112,8 @@ describe('metrics', () => {
       ['no policy allows it', 3],
       ['a "quoted" reason', 1],
     ]);
-    state.flows = { kept: 7, lost: { hubble: 5, kernel: 0 }, gaps: 2, drops, rows: 4, bytes: 8192, connected: true };
+    const policies = new Map([['web', new Map([['forwarded', 4]])]]);
+    state.flows = { policies, kept: 7, lost: { hubble: 5, kernel: 0 }, gaps: 2, drops, rows: 4, bytes: 8192, connected: true };
     const metrics = make();
     await metrics.render();
     const { text } = await metrics.render();
@@ -121,6 +122,7 @@ describe('metrics', () => {
     assert.equal(value(text, 'pve_cni_flows_lost_total{place="kernel"}'), '0');
     assert.equal(value(text, 'pve_cni_flow_gaps_total'), '2');
     assert.equal(value(text, 'pve_cni_flows_dropped_total{reason="no policy allows it"}'), '3');
+    assert.equal(value(text, 'pve_cni_policy_verdicts_total{policy="web",verdict="forwarded"}'), '4');
     assert.equal(value(text, 'pve_cni_flow_store_rows'), '4');
     assert.equal(value(text, 'pve_cni_hubble_up'), '1');
   });

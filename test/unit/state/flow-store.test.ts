@@ -145,10 +145,10 @@ describe('the store of flows', () => {
     const bytes = readFileSync(file);
     writeFileSync(file, bytes.fill(0xff, 8192, bytes.length - 8192));
     const store = open();
-    await assert.rejects(store.page({ port: 1 }, { limit: 10 }), { code: 'STATE_CORRUPT' });
+    assert.deepEqual((await store.page({ port: 1 }, { limit: 10 })).flows, []);
     assert.equal(damaged.length, 1);
     store.add([flow()], []);
-    assert.deepEqual(store.size().rows, 1);
+    assert.equal(store.size().rows, 1);
   });
 
   describe('D51 on a disk', () => {
@@ -214,9 +214,8 @@ describe('the store of flows', () => {
         db.close();
       }
       const store = open();
-      assert.throws(() => store.add([flow()], []), { code: 'STATE_CORRUPT' });
-      assert.equal(damaged.length, 1);
       store.add([flow()], []);
+      assert.equal(damaged.length, 1);
       assert.equal(store.size().rows, 1);
     });
 });
