@@ -1,6 +1,7 @@
 import { chmod, chown, cp, lstat, mkdir, readdir, realpath, rename, rm, writeFile } from 'node:fs/promises';
-import { basename, dirname, join } from 'node:path';
+import { basename, join } from 'node:path';
 import { versionIn, versionProblem } from '../core/cilium-version.ts';
+import { othersMayChange } from '../host/files.ts';
 import type { Run } from '../host/run.ts';
 import { asPveCniError, failure } from '../model/errors.ts';
 
@@ -43,12 +44,9 @@ async function firstOf(base: string, paths: readonly string[]): Promise<string |
 
 /** Refuses what others than root could have changed. @throws CNIError CNI_PLUGIN_UNSAFE */
 export async function requireRootsOwn(path: string): Promise<void> {
-  for (let above = await realpath(path); ; above = dirname(above)) {
-    const { uid, mode } = await lstat(above);
-    if (uid !== 0 || (mode & 0o022 && !(mode & 0o1000)))
-      throw failure('CNI_PLUGIN_UNSAFE', `refused to install ${path}: ${above} can be changed by others than root`, { path: above });
-    if (above === '/') return;
-  }
+  const unsafe = await othersMayChange(path);
+  if (unsafe !== null)
+    throw failure('CNI_PLUGIN_UNSAFE', `refused to install ${path}: ${unsafe} can be changed by others than root`, { path: unsafe });
 }
 
 /** The one version that agent and plugin say of themselves.

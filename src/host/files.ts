@@ -1,6 +1,7 @@
 import { constants } from 'node:fs';
-import { access, mkdir, open, readdir, readFile, rename, rm } from 'node:fs/promises';
+import { access, lstat, mkdir, open, readdir, readFile, realpath, rename, rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
+import { failure } from '../model/errors.ts';
 
 const chunkBytes = 16 * 1024;
 
@@ -55,10 +56,27 @@ export async function exists(path: string): Promise<boolean> {
   );
 }
 
-/** Path of a tool in the first of these folders that has it; its name alone, for PATH, when none has. */
+/** Path of a tool in the first of these folders that has it; its name alone, for PATH, when none has.
+ *  @throws CNIError CNI_PLUGIN_UNSAFE when others than root could have put it there */
 export async function findTool(name: string, folders: readonly string[]): Promise<string> {
-  for (const folder of folders) if (await exists(`${folder}/${name}`)) return `${folder}/${name}`;
+  for (const folder of folders) {
+    const path = `${folder}/${name}`;
+    if (!(await exists(path))) continue;
+    const unsafe = await othersMayChange(path);
+    if (unsafe === null) return path;
+    throw failure('CNI_PLUGIN_UNSAFE', `refused to run ${path}: ${unsafe} can be changed by others than root`, { path: unsafe });
+  }
   return name;
+}
+
+/** What of a path, its folders and what links lead to, others than root could have changed; null: nothing. */
+export async function othersMayChange(path: string): Promise<string | null> {
+  for (let above = await realpath(path); ; above = dirname(above)) {
+    const { uid, mode } = await lstat(above);
+    // in a sticky folder others can only add
+    if (uid !== 0 || (mode & 0o022 && !(mode & 0o1000))) return above;
+    if (above === '/') return null;
+  }
 }
 
 export async function listFolder(path: string): Promise<string[]> {

@@ -1,6 +1,6 @@
 // The tool cilium-dbg is a stand-in here, a script that prints what a test wants; the real one is read in test/cilium/maps.test.ts.
 import assert from 'node:assert/strict';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createMaps } from '../../../src/cilium/maps.ts';
@@ -58,6 +58,19 @@ describe('Cilium’s maps by its tool', () => {
     assert.deepEqual(await printing('null\n').nodes(), []);
     assert.deepEqual(await printing('{}\n').services(), []);
     assert.deepEqual(await printing('\n\n').connections(() => true, 9), { entries: [], found: 0, all: 0 });
+  });
+
+  it('A26 a tool that others than root could have changed is not run', async () => {
+    printing('');
+    for (const [path, mode, before] of [
+      [dir, 0o777, 0o700],
+      [join(dir, 'cilium-dbg'), 0o775, 0o755],
+    ] as const) {
+      chmodSync(path, mode);
+      await assert.rejects(findTool('cilium-dbg', [dir]), { code: 'CNI_PLUGIN_UNSAFE', message: /can be changed by others than root/ });
+      chmodSync(path, before);
+    }
+    assert.equal(await findTool('cilium-dbg', [dir]), join(dir, 'cilium-dbg'));
   });
 
   it('the tool is found in the first folder that has it, else by PATH', async () => {
