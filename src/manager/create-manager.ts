@@ -242,7 +242,7 @@ export function createManager(deps: Dependencies): RunningManager {
       if (!operation) throw failure('OPERATION_UNKNOWN', `there is no operation ${id}; see pve-cni operation list`, { operation: id });
       return operationView(operation);
     },
-    doctor: () => examine(deps, reconciler),
+    doctor: () => examine(deps, reconciler, balancer),
     gc: (options, requester) => reconciler.collect({ ...options, requester }),
     async checkConfiguration() {
       const { problems, networks, containers, policies, services } = await configuration.refresh();

@@ -1,5 +1,6 @@
 import type { DoctorView } from '../model/api.ts';
 import { asPveCniError } from '../model/errors.ts';
+import type { Balancer } from './balancer.ts';
 import type { Dependencies } from './dependencies.ts';
 import { checkFlows } from './flow-check.ts';
 import { inspectGarbage } from './garbage.ts';
@@ -12,7 +13,7 @@ export type Finding = { state: Check['state']; message: string; cure?: string };
 const ok = (message: string): Finding => ({ state: 'ok', message });
 
 /** Everything that can be wrong on a node and that somebody can do something about. One row a check. */
-const checks: Record<string, (deps: Dependencies, reconciler: Reconciler) => Promise<Finding[]>> = {
+const checks: Record<string, (deps: Dependencies, reconciler: Reconciler, balancer: Balancer) => Promise<Finding[]>> = {
   async configuration({ configuration, settings }) {
     const { available, writable, problems } = configuration.current;
     const findings: Finding[] = problems.map(({ file, error, lastGoodServes }) => ({
@@ -125,6 +126,22 @@ const checks: Record<string, (deps: Dependencies, reconciler: Reconciler) => Pro
     }));
     return found.length > 0 ? found : [ok('every network is ready on this node')];
   },
+  async services(_deps, _reconciler, balancer) {
+    const views = await balancer.views();
+    if (views.length === 0) return [{ state: 'skipped', message: 'no services are configured' }];
+    const found = views.flatMap(({ name, state, message }) =>
+      state === 'ready' || state === 'pending'
+        ? []
+        : [
+            {
+              state: state === 'degraded' ? ('warning' as const) : ('bad' as const),
+              message: `service ${name}: ${message}`,
+              cure: `pve-cni service show ${name}`,
+            },
+          ],
+    );
+    return found.length > 0 ? found : [ok('every service has its backends')];
+  },
   flows: checkFlows,
   async state({ store }) {
     return store.rebuilt
@@ -139,10 +156,10 @@ const checks: Record<string, (deps: Dependencies, reconciler: Reconciler) => Pro
   },
 };
 
-export async function examine(deps: Dependencies, reconciler: Reconciler): Promise<DoctorView> {
+export async function examine(deps: Dependencies, reconciler: Reconciler, balancer: Balancer): Promise<DoctorView> {
   const results: Check[] = [];
   for (const [name, check] of Object.entries(checks)) {
-    const findings = await check(deps, reconciler).catch((error): Finding[] => [
+    const findings = await check(deps, reconciler, balancer).catch((error): Finding[] => [
       { state: 'bad', message: `cannot look: ${asPveCniError(error).message}` },
     ]);
     results.push(...findings.map((finding) => ({ name, cure: '', ...finding })));

@@ -1,5 +1,4 @@
 import { type ChildProcess, spawn } from 'node:child_process';
-import { renameSync, writeFileSync } from 'node:fs';
 import { createInterface } from 'node:readline';
 import { until } from '../support/until.ts';
 import { missingAgent, withCilium } from './cilium-sides.ts';
@@ -29,9 +28,8 @@ export const ciliumLabel: Benchmark = {
       const file = (access: string) =>
         daemon.write(`containers/${client}.yaml`, JSON.stringify({ interfaces: [{ name: 'eth0', network: 'pods' }], labels: { access } }));
       file('none');
-      const path = `${lab.first.paths.policies}/bench`;
-      writeFileSync(path, JSON.stringify(policy));
-      renameSync(path, `${path}.yaml`);
+      daemon.write('policies/bench.yaml', JSON.stringify(policy));
+      await daemon.reconciled();
       const targets = [await createTarget(), await createTarget()];
       for (const [n, { pid }] of targets.entries()) await post(daemon.socket, '/v1/hooks/start-host', { vmid: firstVmid + n, pid });
       const { agent } = lab.first;

@@ -113,6 +113,21 @@ describe('services', function () {
     assert.equal((await answers(rig, client, vip, 30)).size, 2);
   });
 
+  it('choose by labels that people give, as they are changed', async () => {
+    const interfaces = [{ name: 'eth0', network: 'web' }];
+    const container = await rig.container({ interfaces });
+    await container.start();
+    await serve(container);
+    write('web', web({ backends: { matchLabels: { app: 'shop', 'example.org/tier': 'front' } } }));
+    assert.match((await shows('down')).message, /no running container.*app=shop, example\.org\/tier=front/);
+    const { body: doctor } = await rig.daemon.api('GET', '/v1/doctor');
+    assert.ok(doctor.checks.some(({ name, state }: { name: string; state: string }) => name === 'services' && state === 'bad'));
+    rig.configure(container, { interfaces, labels: { app: 'shop', 'example.org/tier': 'front' } });
+    assert.equal((await shows('ready')).backends[0]?.vmid, container.vmid);
+    rig.configure(container, { interfaces, labels: { app: 'shop' } });
+    assert.equal((await shows('down')).backends.length, 0);
+  });
+
   it('keep a client with one backend when they say so', async () => {
     const [, , client] = await started(rig);
     write('web', web({ affinity: 'client' }));
@@ -164,9 +179,11 @@ describe('services', function () {
     write('mine', web({ address: await rig.address(one) }));
     write('node', web({ address: rig.node.address }));
     write('range', web({ address: '10.201.1.254' }));
+    write('six', web({ address: 'fd00:96::1' }));
     await shows('ready');
     assert.match((await shows('refused', 'mine')).message, new RegExp(`is the address of container ${one.vmid}`));
     assert.match((await shows('refused', 'node')).message, /is an address of this node|Cilium knows/);
+    assert.match((await shows('refused', 'six')).message, /does not carry/);
     assert.match((await shows('refused', 'range')).message, /10\.201\.1\.0\/24/);
     assert.equal((await answers(rig, client, vip, 30)).size, 2);
   });
@@ -175,15 +192,12 @@ describe('services', function () {
     await started(rig);
     write('web', web());
     await shows('ready');
-    const { name, labels } = { name: 'nobody', labels: { network: 'web' } };
-    const policy = {
-      apiVersion: 'cilium.io/v2',
-      kind: 'CiliumNetworkPolicy',
-      metadata: { name },
-      spec: { endpointSelector: { matchLabels: labels }, ingress: [{}] },
+    const spec = {
+      endpointSelector: { matchLabels: { network: 'web' } },
+      ingress: [{ fromEndpoints: [{ matchLabels: { app: 'nobody' } }] }],
     };
-    const path = `${rig.node.paths.policies}/nobody.yaml`;
-    writeFileSync(path, JSON.stringify(policy));
+    const policy = { apiVersion: 'cilium.io/v2', kind: 'CiliumNetworkPolicy', metadata: { name: 'nobody' }, spec };
+    rig.daemon.write('policies/nobody.yaml', JSON.stringify(policy));
     try {
       const [first] = (await show()).backends;
       await until('the node is kept out', async () => {
@@ -194,7 +208,7 @@ describe('services', function () {
       await execa('sleep', ['4']);
       assert.equal((await show()).state, 'ready');
     } finally {
-      await execa('rm', [path]);
+      rig.daemon.remove('policies/nobody.yaml');
     }
   });
 
@@ -229,6 +243,28 @@ describe('services', function () {
   });
 });
 
+describe('services on IPv6', function () {
+  this.timeout(120_000);
+  const rig = useCilium({ files, ipv6: true });
+  afterEach(() => {
+    for (const name of ['web6', 'four']) rig.daemon.remove(`services/${name}.yaml`);
+  });
+
+  it('have the backends’ IPv6 addresses, and are balanced beside those on IPv4', async () => {
+    const [one, other, client] = await started(rig);
+    rig.daemon.write('services/web6.yaml', web({ address: 'fd00:96::10' }));
+    rig.daemon.write('services/four.yaml', web());
+    const view = await stateOf(rig, 'web6', 'ready', 20);
+    assert.ok(view.backends.every(({ address }) => address.includes(':')));
+    await stateOf(rig, 'four', 'ready', 20);
+    for (const address of ['[fd00:96::10]', vip])
+      assert.deepEqual(await answers(rig, client, address, 30), new Set([String(one.vmid), String(other.vmid)]), address);
+    await stopServing(one);
+    await stateOf(rig, 'web6', 'degraded', 8);
+    assert.deepEqual(await answers(rig, client, '[fd00:96::10]', 20), new Set([String(other.vmid)]));
+  });
+});
+
 /** Web servers on the network `web`, and a client. */
 async function started(rig: CiliumRig, count = 2): Promise<[Container, Container, Container]> {
   const backends = [];
@@ -254,7 +290,7 @@ async function stopServing({ exec }: Container): Promise<void> {
 
 /** Who answered, of so many questions. */
 async function answers(rig: CiliumRig, { vmid }: Container, address: string, count: number): Promise<Set<string>> {
-  const loop = 'for n in $(seq $0); do curl -s --max-time 2 http://$1/ || echo nobody; done';
+  const loop = 'for n in $(seq $0); do curl -s --globoff --max-time 2 http://$1/ || echo nobody; done';
   const { stdout } = await execa('nsenter', [`--net=${rig.daemon.netnsDir}/ct${vmid}`, 'sh', '-c', loop, String(count), address]);
   return new Set(stdout.trim().split('\n'));
 }
