@@ -4,12 +4,14 @@ import { lstat, mkdir, readdir, rename, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import type { AgentPolicy } from '../core/agent-policy.ts';
 import { exists, readTextUpTo, writeDurably } from '../host/files.ts';
+import { failure } from '../model/errors.ts';
 
 /** The folder that Cilium's agent reads its policies from, one a file. The agent ends itself when it cannot read one (a file that is not
  *  what it should be, but also one that is gone when it comes to read it), so that whatever is done here leaves a good file in place.
- *  INVARIANT: a file is never removed while the agent may have an event of it before it; see `settle` in policies.ts. */
+ *  INVARIANT: a file is never removed while the agent may have an event of it before it; see `tidy` in policies.ts. */
 
-const maxBytes = 1024 * 1024;
+/** more than the largest policy file makes */
+const maxBytes = 8 * 1024 * 1024;
 
 /** What a file of the folder is: written by us and unchanged, written by us and changed by somebody, or somebody's. */
 export type Owner = 'ours' | 'changed' | 'foreign';
@@ -74,7 +76,19 @@ export function createPolicyFolder({ path }: { path: string }): PolicyFolder {
         }),
       );
     },
-    write: (file, text) => writeDurably(join(path, file), text),
+    async write(file, text) {
+      try {
+        await writeDurably(join(path, file), text);
+      } catch (error) {
+        const why = (error as NodeJS.ErrnoException).code ?? String(error);
+        throw failure(
+          'STATE_WRITE_FAILED',
+          `cannot write ${join(path, file)}: ${why}; what the agent has stays as it is`,
+          { path: file },
+          error,
+        );
+      }
+    },
     remove: (file) => rm(join(path, file), { force: true }),
     async setAside({ file, text }) {
       await mkdir(aside, { recursive: true, mode: 0o700 });

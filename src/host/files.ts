@@ -15,12 +15,18 @@ export async function writeDurably(path: string, text: string, mode = 0o600): Pr
   await mkdir(dirname(path), { recursive: true, mode: 0o700 });
   const file = await open(temporary, 'w', mode);
   try {
-    await file.writeFile(text);
-    await file.sync();
-  } finally {
-    await file.close();
+    try {
+      await file.writeFile(text);
+      await file.sync();
+    } finally {
+      await file.close();
+    }
+    await rename(temporary, path);
+  } catch (error) {
+    // a full disk is not filled further by every attempt
+    await rm(temporary, { force: true }).catch(() => {});
+    throw error;
   }
-  await rename(temporary, path);
 }
 
 export async function readText(path: string): Promise<string | null> {

@@ -115,6 +115,12 @@ export function createManager(deps: Dependencies): RunningManager {
     }
   }
 
+  /** what keeps policies from being enforced, as the last reconcile saw it */
+  function policyNotices(): string[] {
+    const problem = reconciler.problems.get('policies');
+    return problem ? [problem.message] : [];
+  }
+
   async function changed(vmid: number, operation: string) {
     const message = store.operations.get(operation)?.message ?? '';
     const container = await containerView(deps, reconciler, vmid).catch(() => ({
@@ -170,7 +176,7 @@ export function createManager(deps: Dependencies): RunningManager {
         debts: store.debts.list().map(debtView),
         problems: problems.map(({ file, lastGoodServes, error }) => ({ file, lastGoodServes, error: errorRecord(error) })),
         flows: flowStatus(deps.flows, deps.flowIntake),
-        notices,
+        notices: [...notices, ...policyNotices()],
         lastReconcile: reconciler.last === null ? null : new Date(reconciler.last).toISOString(),
       };
     },

@@ -119,7 +119,9 @@ const checks: Record<string, (deps: Dependencies, reconciler: Reconciler, balanc
     return findings.length > 0 ? findings : [ok('every policy is in force')];
   },
   async networks(_deps, reconciler) {
-    const found = [...reconciler.problems].map(([object, { message }]) => ({
+    // policies have a row of their own
+    const others = [...reconciler.problems].filter(([object]) => object !== 'policies');
+    const found = others.map(([object, { message }]) => ({
       state: 'bad' as const,
       message: `${object}: ${message}`,
       cure: 'see docs/errors.md',

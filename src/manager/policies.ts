@@ -174,7 +174,14 @@ export async function policiesInForce(deps: Dependencies, signal: AbortSignal, t
 
 /** Keeps the agent's policies those that are configured. @throws CNIError POLICY_NOT_IN_FORCE, CILIUM_UNAVAILABLE */
 export async function reconcilePolicies(deps: Dependencies): Promise<void> {
-  if (!(await isUsed(deps))) return;
+  if (await isUsed(deps)) await bringIntoForce(deps);
+  const policies = configured(deps);
+  const [first, ...more] = policies.length > 0 ? uncoveredBy(policies, await subjectsOf(deps, null)) : [];
+  if (first)
+    throw failure('POLICY_NOT_IN_FORCE', `${first}${more.length > 0 ? ` (and ${more.length} more)` : ''}`, { policies: 1 + more.length });
+}
+
+async function bringIntoForce(deps: Dependencies): Promise<void> {
   await deps.policies.write(configured(deps));
   deps.policies.guard(() => configured(deps));
   await deps.policies.ensureInForce(configured(deps), { timeoutMs: reconcileMs });
@@ -184,15 +191,11 @@ export async function reconcilePolicies(deps: Dependencies): Promise<void> {
 /** What is odd about policies on this node. */
 export async function policyFindings(deps: Dependencies): Promise<Pick<DoctorView['checks'][number], 'state' | 'message' | 'cure'>[]> {
   const { policies, subjects, comparison } = await situationOf(deps);
-  const uncovered = policies.flatMap((policy) =>
-    subjects
-      .filter(({ covered, labels }) => !covered && policiesOf([policy], labels).length > 0)
-      .map(({ vmid, interface: name, network }) => ({
-        state: 'bad' as const,
-        message: `policy ${policy.name} selects ${name} of container ${vmid} and is not enforced there: nothing enforces policies on network "${network}"`,
-        cure: 'attach the container to a network of type cilium, or change the policy’s endpointSelector',
-      })),
-  );
+  const uncovered = uncoveredBy(policies, subjects).map((message) => ({
+    state: 'bad' as const,
+    message,
+    cure: 'attach the container to a network of type cilium, or change the policy’s endpointSelector',
+  }));
   const used = await isUsed(deps);
   const differing = used ? (comparison?.differences ?? []) : [];
   return [
@@ -207,6 +210,18 @@ export async function policyFindings(deps: Dependencies): Promise<Pick<DoctorVie
       cure: 'policies belong below the root: pve-cni policy apply FILE',
     })),
   ];
+}
+
+/** Policies that select what no enforcer covers, each a sentence. */
+function uncoveredBy(policies: readonly Policy[], subjects: readonly Subject[]): string[] {
+  return policies.flatMap((policy) =>
+    subjects
+      .filter(({ covered, labels }) => !covered && policiesOf([policy], labels).length > 0)
+      .map(
+        ({ vmid, interface: name, network }) =>
+          `policy ${policy.name} selects ${name} of container ${vmid} and is not enforced there: nothing enforces policies on network "${network}"`,
+      ),
+  );
 }
 
 function configured({ configuration }: Dependencies): Policy[] {

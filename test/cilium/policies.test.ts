@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { execa } from 'execa';
 import fc from 'fast-check';
 import { type AgentPolicies, createAgentPolicies } from '../../src/cilium/policies.ts';
 import { createPolicyFolder } from '../../src/cilium/policy-folder.ts';
@@ -12,6 +13,9 @@ import { until } from '../support/until.ts';
 import { createLab, type Lab, needsCilium } from './lab.ts';
 
 const timeoutMs = 20_000;
+/** how many random policies */
+const runs = Number(process.env.PVE_CNI_POLICY_RUNS ?? 300);
+const seed = Number(process.env.PVE_CNI_POLICY_SEED ?? 4711);
 const named = (name: string, text = defaultDeny): Policy => parsePolicy(text.replace('default-deny', name), `policies/${name}.yaml`);
 
 describe('policies of Cilium’s agent', () => {
@@ -67,9 +71,9 @@ describe('policies of Cilium’s agent', () => {
     assert.deepEqual((await policies.compare([named('after')])).differences, []);
   });
 
-  it('any that we let pass is taken by the agent as it is written, and the agent starts with all of them', async function () {
+  it(`any that we let pass is taken by the agent as it is written, and the agent starts with all of them (${runs}, seed ${seed})`, async function () {
     this.timeout(300_000);
-    const objects = fc.sample(anyPolicy({ dns: true }), { numRuns: Number(process.env.PVE_CNI_POLICY_RUNS ?? 300), seed: 4711 });
+    const objects = fc.sample(anyPolicy({ dns: true }), { numRuns: runs, seed });
     const all = objects.map((object, index) => {
       const name = `p${index}.${object.metadata.name}`;
       return parsePolicy(renderYaml({ ...object, metadata: { ...object.metadata, name } }), `policies/${name}.yaml`);
@@ -132,6 +136,31 @@ describe('policies of Cilium’s agent', () => {
     }
     await policies.ensureInForce([named('a')], { timeoutMs });
     assert.equal((await lab.first.agent.health()).cilium.state, 'Ok');
+  });
+
+  it('C51 that a full disk does not take are refused by name, and fill it no further', async () => {
+    const elsewhere = mkdtempSync('/var/lib/pve-cni-test-policies-');
+    await execa('mount', ['-t', 'tmpfs', '-o', 'size=16k', 'none', elsewhere]);
+    try {
+      const { agent } = lab.first;
+      const full = createAgentPolicies({
+        agent,
+        folder: createPolicyFolder({ path: elsewhere }),
+        clusterName: 'default',
+        clock: Date.now,
+        log: () => {},
+      });
+      const many = Array.from({ length: 20 }, (_, index) => named(`p${index}`));
+      const refused = { code: 'STATE_WRITE_FAILED', message: /p\d+\.yaml: ENOSPC/ };
+      for (let round = 0; round < 3; round++) await assert.rejects(full.write(many), refused);
+      assert.deepEqual(
+        readdirSync(elsewhere).filter((name) => name.startsWith('.')),
+        [],
+      );
+    } finally {
+      await execa('umount', [elsewhere]);
+      rmSync(elsewhere, { recursive: true });
+    }
   });
 
   it('that the agent does not take up are refused after the time, with what differs', async () => {

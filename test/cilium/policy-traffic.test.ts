@@ -241,6 +241,9 @@ describe('policies on real containers', () => {
       JSON.stringify(doctor.checks),
       new RegExp(`policy default-deny selects eth0 of container ${bridged.vmid} and is not enforced`),
     );
+    await rig.daemon.reconciled();
+    const { body: status } = await rig.daemon.api('GET', '/v1/status');
+    assert.match(status.notices.join(), /policy default-deny selects eth0 .* and is not enforced there/);
     assert.match((await policyOf(bridged)).differences[0] ?? '', /nothing enforces policies on network/);
   });
 
