@@ -11,7 +11,7 @@ import { type FolderFile, fileText, type PolicyFolder } from './policy-folder.ts
 /** Policies of Cilium's agent on this node. The agent reads a folder and says what it made of it; in force is what it says. */
 
 const pollMs = 25;
-/** an agent that has not taken up a file for so long has missed it, ms: it is written again */
+/** an agent that takes up nothing for so long has missed a file, ms: it is written again. One that is at work is left alone */
 const missedMs = 2000;
 /** how long after a change of its folder somebody looks at it, ms */
 const gatherMs = 20;
@@ -91,11 +91,11 @@ export function createAgentPolicies({ agent, folder, clusterName, clock, log }: 
   async function barrier(): Promise<string> {
     const file = `pve-cni-barrier.${randomBytes(8).toString('hex')}.yaml`;
     await folder.write(file, emptied(file));
-    const end = performance.now() + 5000;
+    const idleMs = createIdle();
     for (;;) {
-      const { text } = await agent.policies();
+      const { text, revision } = await agent.policies();
       if (text.includes(`"${file}"`)) return file;
-      if (performance.now() > end) throw notInForce(['the agent does not look at its folder']);
+      if (idleMs(revision) > 2 * missedMs) throw notInForce(['the agent does not look at its folder']);
       await pause(pollMs);
     }
   }
@@ -123,16 +123,15 @@ export function createAgentPolicies({ agent, folder, clusterName, clock, log }: 
     async ensureInForce(policies, { timeoutMs, signal }) {
       const begin = performance.now();
       await turns.runExclusive(() => write(policies));
-      let written = begin;
+      let idleMs = createIdle();
       for (;;) {
         signal?.throwIfAborted();
         const { revision, differences, stale } = await look(policies);
         if (differences.length === 0) return revision;
-        const now = performance.now();
-        if (now - begin > timeoutMs) throw notInForce(differences);
-        if (now - written > missedMs) {
+        if (performance.now() - begin > timeoutMs) throw notInForce(differences);
+        if (idleMs(revision) > missedMs) {
           await turns.runExclusive(() => write(policies, new Set(stale)));
-          written = now;
+          idleMs = createIdle();
         }
         await pause(pollMs, undefined, signal ? { signal } : {});
       }
@@ -147,6 +146,17 @@ export function createAgentPolicies({ agent, folder, clusterName, clock, log }: 
         const last = await barrier();
         for (const file of [...gone.map((one) => one.file), last]) await folder.remove(file);
       }),
+  };
+}
+
+/** How long the agent's revision has not moved, ms. */
+function createIdle(): (revision: number) => number {
+  let seen = -1;
+  let since = performance.now();
+  return (revision) => {
+    if (revision !== seen) since = performance.now();
+    seen = revision;
+    return performance.now() - since;
   };
 }
 
