@@ -23,11 +23,12 @@ import { protect, unprotect } from './protect.ts';
 import { rebuildJournal } from './rebuild.ts';
 import { createReconciler } from './reconcile.ts';
 import { createRemoteRoutes } from './remote-routes.ts';
+import { createRounds } from './rounds.ts';
 import { settle } from './settle.ts';
 import { addressViews, containerView, debtView, inspectNetwork, networkView, operationView } from './views.ts';
 import { attachWaiting } from './waiting.ts';
 
-/** How often it is asked whether labels may have changed, and whether a waiting interface has its address. */
+/** How often it is asked whether labels may have changed, whether a waiting interface has its address, where addresses are. */
 const followMs = 500;
 
 export interface RunningManager extends Manager {
@@ -46,10 +47,16 @@ export function createManager(deps: Dependencies): RunningManager {
   const agentManager = createAgentManager(deps, operations);
   const notices: string[] = [];
   const startedAt = clock();
-  const timers: NodeJS.Timeout[] = [];
-  let reaping = false;
   const remoteRoutes = createRemoteRoutes(deps);
-  let following = false;
+  const reconcileMs = settings.reconcileSeconds * 1000;
+  const rounds = createRounds(log, [
+    { what: 'reconcile', everyMs: reconcileMs, work: reconciler.reconcile },
+    { what: 'keep the keys of the encryption', everyMs: reconcileMs, work: agentManager.syncCiliumKey },
+    { what: 'look for ended containers', everyMs: settings.livenessSeconds * 1000, work: reconciler.reapDead },
+    { what: 'look whether labels have changed', everyMs: followMs, work: identities.settleIfChanged },
+    { what: 'look for waiting interfaces', everyMs: followMs, work: () => attachWaiting(deps, operations) },
+    { what: 'keep the routes to other nodes', everyMs: followMs, work: () => remoteRoutes(false) },
+  ]);
 
   async function start(): Promise<void> {
     await host.netns.prepareFolder(settings.netnsDir);
@@ -68,11 +75,8 @@ export function createManager(deps: Dependencies): RunningManager {
     deps.flowIntake.start();
     balancer.start();
     void reconciler.reconcile();
-    timers.push(setInterval(() => void reconciler.reconcile(), settings.reconcileSeconds * 1000));
     void agentManager.syncCiliumKey();
-    timers.push(setInterval(() => void agentManager.syncCiliumKey(), settings.reconcileSeconds * 1000));
-    timers.push(setInterval(() => void reap(), settings.livenessSeconds * 1000));
-    timers.push(setInterval(() => void follow(), followMs));
+    rounds.start();
   }
 
   async function settleChange(snapshot: ConfigSnapshot): Promise<void> {
@@ -88,23 +92,6 @@ export function createManager(deps: Dependencies): RunningManager {
     const why = store.rebuilt ? `${store.rebuilt.reason}; set aside as ${store.rebuilt.setAside}` : 'its file was lost';
     notices.push(`the state was rebuilt (${why}): ${found} attachments found, the audit log begins anew`);
     log.warn({ ...store.rebuilt, found }, 'the state was lost and is rebuilt');
-  }
-
-  async function reap(): Promise<void> {
-    if (reaping) return;
-    reaping = true;
-    await reconciler.reapDead().catch((error) => log.error({ err: error }, 'cannot look for ended containers'));
-    reaping = false;
-  }
-
-  /** What happens outside of us and is to be answered within a second. */
-  async function follow(): Promise<void> {
-    if (following) return;
-    following = true;
-    await identities.settleIfChanged();
-    await attachWaiting(deps, operations).catch((error) => log.error({ err: error }, 'cannot look for waiting interfaces'));
-    await remoteRoutes(false).catch((error) => log.warn({ err: error }, 'cannot keep the routes to other nodes'));
-    following = false;
   }
 
   /** What was running when the service died is closed as interrupted: every operation has an end. */
@@ -144,7 +131,7 @@ export function createManager(deps: Dependencies): RunningManager {
     ...agentManager,
     start,
     async stop(graceMs) {
-      for (const timer of timers) clearInterval(timer);
+      rounds.stop();
       deps.policies.stop();
       // those who follow have no end of their own
       await deps.flowIntake.stop();

@@ -1,7 +1,8 @@
 import { randomBytes } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { ciliumLabels } from '../../src/core/labels.ts';
-import { binaries, createLab, type Lab, nodeSettings } from '../cilium/lab.ts';
+import { binaries } from '../cilium/binaries.ts';
+import { createLab, type Lab, nodeSettings } from '../cilium/lab.ts';
 import { createDaemon, type Daemon } from '../support/daemon.ts';
 import { createBare } from './bare.ts';
 import { attachAndDetach, firstVmid, quiet, type Side } from './sides.ts';

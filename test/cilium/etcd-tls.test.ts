@@ -8,7 +8,8 @@ import { createDaemon, type Daemon } from '../support/daemon.ts';
 import { freePort } from '../support/free-port.ts';
 import { type Systemctl, standInForSystemctl } from '../support/systemctl.ts';
 import { until } from '../support/until.ts';
-import { binaries, needsCilium } from './lab.ts';
+import { binaries } from './binaries.ts';
+import { needsCilium } from './lab.ts';
 
 describe('an etcd that wants TLS and a certificate of its clients', () => {
   let folder: string;

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import type { IdentityView } from '../../src/model/cilium-maps-api.ts';
 import { until } from '../support/until.ts';
-import { binaries, type Node } from './lab.ts';
+import { binaries } from './binaries.ts';
+import type { Node } from './lab.ts';
 import { useCilium } from './rig.ts';
 
 const graceSeconds = 4;

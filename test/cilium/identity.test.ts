@@ -7,7 +7,7 @@ import { createAgent } from '../../src/cilium/agent.ts';
 import { createPluginSocket, podArgs } from '../../src/cilium/plugin-socket.ts';
 import { createProxmoxFolder } from '../support/proxmox-folder.ts';
 import { until } from '../support/until.ts';
-import { binaries } from './lab.ts';
+import { binaries } from './binaries.ts';
 import { reaches, useCilium } from './rig.ts';
 
 describe('the identity of a container', () => {

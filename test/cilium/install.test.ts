@@ -21,7 +21,8 @@ import { assertKernelUnchanged, type KernelState, snapshotKernel } from '../supp
 import { type Container, createContainer, testVmid } from '../support/lxc.ts';
 import { type Systemctl, standInForSystemctl } from '../support/systemctl.ts';
 import { until } from '../support/until.ts';
-import { binaries, needsCilium } from './lab.ts';
+import { binaries } from './binaries.ts';
+import { needsCilium } from './lab.ts';
 
 /** What iptables leaves of itself when its last rule goes, and what the agent sets for good. */
 const frames =

@@ -1,20 +1,18 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, mkdirSync, mkdtempSync, openSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
-import { join, resolve } from 'node:path';
+import { join } from 'node:path';
 import { execa } from 'execa';
 import { type Agent, createAgent } from '../../src/cilium/agent.ts';
 import { agentConfig, ciliumPaths, etcdConfig } from '../../src/core/cilium-agent.ts';
-import { type CiliumSettings, ciliumSettings, ciliumVersion } from '../../src/model/cilium.ts';
+import { type CiliumSettings, ciliumSettings } from '../../src/model/cilium.ts';
 import { skip } from '../support/skip.ts';
 import { until } from '../support/until.ts';
+import { binaries } from './binaries.ts';
 
 /** Real Cilium agents on one machine: a LAN (a network namespace with a bridge, the world's gateway and etcd in it) and nodes on it, each
  *  with network, mount and UTS namespaces of its own. The first node is the test's own namespaces (scripts/isolated), so that containers
  *  and the service need no detour there; others are entered by `enter`. */
-
-/** agent, plugin and tools of the one version, built by scripts/setup --test */
-export const binaries = resolve(`.cache/cilium-${ciliumVersion}`);
 
 export const gateway = '10.99.0.1';
 export const gateway6 = 'fd99::1';

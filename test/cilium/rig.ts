@@ -6,7 +6,8 @@ import { createDaemon, type Daemon } from '../support/daemon.ts';
 import { assertKernelUnchanged, type KernelState, snapshotKernel } from '../support/kernel.ts';
 import { type Container, type ContainerOptions, createContainer, testVmid } from '../support/lxc.ts';
 import { until } from '../support/until.ts';
-import { binaries, createLab, type Lab, type LabOptions, type Node, needsCilium, nodeSettings } from './lab.ts';
+import { binaries } from './binaries.ts';
+import { createLab, type Lab, type LabOptions, type Node, needsCilium, nodeSettings } from './lab.ts';
 
 /** Real containers on real agents: on each node of a lab a service, all of one cluster (they share the configuration root). */
 
