@@ -4,13 +4,18 @@ import { containerNamespace, type LabelSelector, namespaceKey, plainKey, type Se
 export function selects({ matchLabels = {}, matchExpressions = [] }: LabelSelector, labels: Readonly<Record<string, string>>): boolean {
   const all: Readonly<Record<string, string>> = { ...labels, [namespaceKey]: containerNamespace };
   return (
-    Object.entries(matchLabels).every(([key, value]) => all[plainKey(key)] === value) && matchExpressions.every((one) => holds(one, all))
+    Object.entries(matchLabels).every(([key, value]) => labelOf(all, key) === value) && matchExpressions.every((one) => holds(one, all))
   );
 }
 
 function holds({ key, operator, values = [] }: SelectorRequirement, labels: Readonly<Record<string, string>>): boolean {
-  const value = labels[plainKey(key)];
-  return conditions[operator](value, values);
+  return conditions[operator](labelOf(labels, key), values);
+}
+
+/** Never what every object has, such as `constructor`. */
+function labelOf(labels: Readonly<Record<string, string>>, key: string): string | undefined {
+  const plain = plainKey(key);
+  return Object.hasOwn(labels, plain) ? labels[plain] : undefined;
 }
 
 /** A label that is not there satisfies NotIn, as in Kubernetes. */

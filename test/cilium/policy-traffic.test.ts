@@ -247,6 +247,36 @@ describe('policies on real containers', () => {
     assert.match((await policyOf(bridged)).differences[0] ?? '', /nothing enforces policies on network/);
   });
 
+  it('a running container that is protected is under the policies that were not enforced on it before, and stays reachable to its like', async () => {
+    const [one, other] = [
+      await rig.container({ interfaces: [{ name: 'eth0', network: 'lan' }] }),
+      await rig.container({ interfaces: [{ name: 'eth0', network: 'lan' }] }),
+    ];
+    await one.start();
+    await other.start();
+    const address = await rig.address(one);
+    assert.equal((await apply(defaultDeny)).policy?.state, 'not-enforced');
+    assert.deepEqual([await fromHost(address), await reaches(other, address)], [true, true]);
+    for (const { vmid } of [one, other]) {
+      const { exitCode, stderr } = await rig.daemon.cli('container', 'protect', String(vmid));
+      assert.equal(exitCode, 0, stderr);
+    }
+    assert.deepEqual([await fromHost(address), await reaches(other, address)], [false, true]);
+    const { body } = await rig.daemon.api('GET', '/v1/policies');
+    assert.deepEqual(
+      (body as PolicyView[]).map(({ name, state }) => [name, state]),
+      [['default-deny', 'in-force']],
+    );
+    assert.deepEqual((await policyOf(one)).differences, []);
+    for (const { vmid } of [one, other]) assert.equal((await rig.daemon.cli('container', 'unprotect', String(vmid))).exitCode, 0);
+    assert.deepEqual([await fromHost(address), await reaches(other, address)], [true, true]);
+    for (const container of [one, other]) {
+      await container.stop();
+      rig.daemon.remove(`containers/${container.vmid}.yaml`);
+    }
+    rig.daemon.remove('networks/protected-lan.yaml');
+  });
+
   it('a bad policy is refused with its field before anything changes, and a bad file leaves what serves', async () => {
     await apply(defaultDeny);
     const revision = (await rig.node.agent.policies()).revision;

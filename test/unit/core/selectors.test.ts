@@ -22,6 +22,8 @@ describe('selectors', () => {
     ['NotIn without the label', expression('tier', 'NotIn', ['x']), true],
     ['Exists', expression('app', 'Exists'), true],
     ['DoesNotExist', expression('app', 'DoesNotExist'), false],
+    ['what every object of JavaScript has is no label', expression('constructor', 'Exists'), false],
+    ['nor is its absence missed', expression('toString', 'DoesNotExist'), true],
     ['labels and conditions both', { matchLabels: { app: 'web' }, ...expression('tier', 'Exists') }, false],
   ];
   for (const [name, selector, expected] of cases) it(name, () => assert.equal(selects(selector, labels), expected));
