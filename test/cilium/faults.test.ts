@@ -54,6 +54,27 @@ describe('lives and faults on Cilium', () => {
     await holds('after a restart');
   });
 
+  it('CHECK finds an address that the container removed, and repairs it; STATUS speaks for the network', async () => {
+    const container = await rig.container({ interfaces: sticky });
+    await container.start();
+    const vmid = String(container.vmid);
+    assert.equal((await rig.daemon.cli('container', 'check', vmid)).exitCode, 0);
+    const address = await rig.address(container);
+    await container.exec(['ip', 'addr', 'del', `${address}/32`, 'dev', 'eth0']);
+    const found = await rig.daemon.cli('container', 'check', vmid);
+    assert.equal(found.exitCode, 1);
+    assert.match(found.stdout, new RegExp(`expected ip ${address}/32 on interface eth0`));
+    assert.equal((await rig.daemon.cli('container', 'check', vmid, '--repair')).exitCode, 0);
+    assert.equal(await rig.address(container), address);
+    assert.equal(await reaches(container, '10.99.0.1'), true);
+    assert.equal((await rig.daemon.cli('network', 'check', 'sticky')).exitCode, 0);
+    await rig.node.stopAgent();
+    const down = await rig.daemon.cli('network', 'check', 'sticky');
+    assert.equal(down.exitCode, 1);
+    assert.match(down.stdout, /cannot reach Cilium's agent/);
+    await rig.node.startAgent();
+  });
+
   it('the user’s own configuration of cilium-cni works as it is, with a warning for the kubeconfig', async () => {
     const { body: network } = await rig.daemon.api('GET', '/v1/networks/cilium');
     assert.equal(network.state, 'ready');

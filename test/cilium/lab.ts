@@ -90,6 +90,10 @@ export async function createLab(options: LabOptions = {}): Promise<Lab> {
   const undo: (() => Promise<unknown> | unknown)[] = [];
   let etcd: ChildProcess | null = null;
 
+  // a /run of its own: who removes a folder of the machine's takes away what others have mounted there
+  await execa('sh', ['-c', 'mount -t tmpfs none /run; mkdir -p /run/netns /run/lock /run/cilium']);
+  undo.push(() => execa('umount', ['-l', '/run']));
+
   // LAN: a bridge in a namespace of its own
   const lanName = `lan-${process.pid}`;
   await execa('ip', ['netns', 'add', lanName]);
@@ -191,7 +195,7 @@ async function createNode(options: {
   );
   undo.push(() => run('sh', '-c', 'ip link del eth0; ip link del vmbr0').catch(() => {}));
   await run('sh', '-c', 'mkdir -p /run/cilium && mount -t tmpfs none /run/cilium; mount -t bpf bpf /sys/fs/bpf; mkdir -p /run/netns');
-  if (own) undo.push(() => run('sh', '-c', 'umount -l /sys/fs/bpf; umount -l /run/cilium'));
+  if (own) undo.push(() => run('sh', '-c', 'umount -l /sys/fs/bpf; umount -l /run/cilium; true'));
 
   const settings = nodeSettings(index, options.wish);
   const parsed = ciliumSettings.parse(settings);
