@@ -41,10 +41,10 @@ const kinds: { title: string; text: string; schema: z.ZodType; example: string; 
   },
   {
     title: 'services/NAME.yaml',
-    text: 'A virtual address on Cilium, with containers behind it. The name of the service is the name of the file. See docs/services.md.',
+    text: 'A virtual address on Cilium, or a port of the nodes, with containers behind it. The name of the service is the name of the file. See docs/services.md.',
     schema: serviceFile,
     example:
-      'address: 10.96.0.10\nports: [{ port: 80, target: 8080, protocol: tcp }]\nbackends: { matchLabels: { app: web } }\naffinity: none\nhealth: { http: /healthz, intervalSeconds: 5 }',
+      'address: 10.96.0.10\nnodePort: 30080\nports: [{ port: 80, target: 8080, protocol: tcp }]\nbackends: { matchLabels: { app: web } }\naffinity: none\nhealth: { http: /healthz, intervalSeconds: 5 }',
   },
   {
     title: 'settings.yaml',

@@ -10,12 +10,13 @@ import { parseYaml } from './yaml.ts';
 /** services/NAME.yaml. @throws ConfigurationError naming file, field and what is allowed */
 export function parseService(text: string, file: string): Service {
   const parsed = validate(serviceFile, parseYaml(text, file), file);
-  const issues = [...addressIssues(parsed.address), ...healthIssues(parsed)];
+  const issues = [...addressIssues(parsed.address), ...nodePortIssues(parsed), ...healthIssues(parsed)];
   if (issues.length > 0) throw refusal(file, issues);
   return {
     name: stem(file),
     file,
-    address: canonicalIp(parsed.address) ?? parsed.address,
+    address: parsed.address === undefined ? null : (canonicalIp(parsed.address) ?? parsed.address),
+    nodePort: parsed.nodePort ?? null,
     ports: parsed.ports.map(({ port, target, protocol }) => ({ port, target: target ?? port, protocol })),
     matchLabels: parsed.backends.matchLabels,
     affinity: parsed.affinity,
@@ -23,16 +24,19 @@ export function parseService(text: string, file: string): Service {
   };
 }
 
-/** Whose the service's address is already: another service's, a network's, a container's. What only shows on a node (its own addresses,
+/** Whose the service's address is already: another service's, a network's, a container's; or its node port. What only shows on a node (its own addresses,
  *  what the agent knows of) is looked up there. */
 export function serviceIssues(
-  { address }: Service,
+  { address, nodePort }: Service,
   others: {
     networks: ReadonlyMap<string, Network>;
     containers: readonly ContainerConfig[];
     services: ReadonlyMap<string, Service>;
   },
 ): Issue[] {
+  const sharing = [...others.services.values()].find((other) => nodePort !== null && other.nodePort === nodePort);
+  if (sharing) return [{ field: 'nodePort', message: `${nodePort} is the node port of ${sharing.file}; choose another` }];
+  if (address === null) return [];
   const taken = (whose: string): Issue[] => [{ field: 'address', message: `${address} is ${whose}; choose another` }];
   for (const other of others.services.values()) if (other.address === address) return taken(`the address of ${other.file}`);
   for (const { vmid, interfaces } of others.containers)
@@ -61,9 +65,17 @@ function isOfSubnet(subnet: Subnet, address: string): boolean {
 /** Addresses that no packet to a service can have. */
 const impossible = ['0.0.0.0/8', '127.0.0.0/8', '169.254.0.0/16', '224.0.0.0/3', '::/127', 'fe80::/10', 'ff00::/8'];
 
-function addressIssues(address: string): Issue[] {
+function addressIssues(address: string | undefined): Issue[] {
+  if (address === undefined) return [];
   const range = impossible.find((cidr) => subnetContains({ cidr }, address));
   return range ? [{ field: 'address', message: `must be an address that hosts may have; ${address} is one of ${range}` }] : [];
+}
+
+function nodePortIssues({ nodePort, ports }: ServiceFile): Issue[] {
+  const several = ports.find(({ protocol }, index) => ports.some((other, at) => at < index && other.protocol === protocol));
+  if (nodePort === undefined || !several) return [];
+  const protocol = several.protocol.toUpperCase();
+  return [{ field: 'nodePort', message: `stands for one port, but ports has several of ${protocol}; write a service for each` }];
 }
 
 function healthIssues({ health, ports }: ServiceFile): Issue[] {

@@ -39,9 +39,9 @@ export function labelsByKey(labels: readonly string[]): Record<string, string> {
   );
 }
 
-/** Whether a container is one of the service's backends. */
+/** Whether a container is one of the service's backends: those of a node port alone are of both families. */
 export function isChosen({ matchLabels, address }: Service, candidate: Candidate): boolean {
-  if (address.includes(':') !== candidate.address.includes(':')) return false;
+  if (address !== null && address.includes(':') !== candidate.address.includes(':')) return false;
   return Object.entries(matchLabels).every(([key, value]) => candidate.labels[key] === value);
 }
 
@@ -74,15 +74,23 @@ const affinitySeconds = 10_800;
 /** The agent's load-balancer state file (StateFile in pkg/loadbalancer/reflectors/file.go of Cilium 1.20): Services and EndpointSlices. A
  *  backend that is not up stays in it as one that takes no new connections, so that those it has are not cut. */
 export function stateFile(services: readonly { service: Service; backends: readonly Backend[] }[]): string {
+  const addressed = services.flatMap(({ service, backends }) => (isAddressed(service) ? [{ service, backends }] : []));
   const state = {
-    services: services.map(({ service }) => serviceObject(service)),
-    endpoints: services.filter(({ backends }) => backends.length > 0).map(({ service, backends }) => sliceObject(service, backends)),
+    services: addressed.map(({ service }) => serviceObject(service)),
+    endpoints: addressed.filter(({ backends }) => backends.length > 0).map(({ service, backends }) => sliceObject(service, backends)),
   };
   // JSON is YAML, and no text of ours can break out of it
   return `${JSON.stringify(state, null, 1)}\n`;
 }
 
-function serviceObject({ name, address, ports, affinity }: Service): unknown {
+/** A service that the agent serves. */
+type Addressed = Service & { address: string };
+
+function isAddressed(service: Service): service is Addressed {
+  return service.address !== null;
+}
+
+function serviceObject({ name, address, ports, affinity }: Addressed): unknown {
   return {
     metadata: { name, namespace: servicesNamespace },
     spec: {
@@ -98,7 +106,7 @@ function serviceObject({ name, address, ports, affinity }: Service): unknown {
   };
 }
 
-function sliceObject({ name, address, ports }: Service, backends: readonly Backend[]): unknown {
+function sliceObject({ name, address, ports }: Addressed, backends: readonly Backend[]): unknown {
   return {
     metadata: { name, namespace: servicesNamespace, labels: { 'kubernetes.io/service-name': name } },
     addressType: address.includes(':') ? 'IPv6' : 'IPv4',
@@ -127,8 +135,8 @@ export interface HeldFrontend {
 /** What of a service the agent holds otherwise than the file says; null: nothing. */
 export function difference(service: Service, backends: readonly Backend[], held: readonly HeldFrontend[]): string | null {
   const own = new Map(held.filter(({ name }) => name === service.name).map((one) => [one.frontend, one.backends]));
-  for (const { port, target, protocol } of service.ports) {
-    const frontend = `${bracketed(service.address)}:${port}/${protocol}`;
+  for (const { port, target, protocol } of isAddressed(service) ? service.ports : []) {
+    const frontend = `${bracketed(service.address ?? '')}:${port}/${protocol}`;
     const found = own.get(frontend);
     if (!found) return `the agent does not have ${frontend}`;
     own.delete(frontend);

@@ -3,6 +3,7 @@ import type { Host } from '../host/host.ts';
 import { createGate } from './gate.ts';
 import { applyBridge, type BridgeSpec, inspectBridge, ourBridges, removeBridge } from './linux-bridge.ts';
 import { createMasquerade } from './masquerade.ts';
+import { createNodePorts } from './node-ports.ts';
 import {
   applyOverlay,
   applyRemoteRoutes,
@@ -32,6 +33,7 @@ export function createDatapath(host: Host, { nativeRange }: { nativeRange?: stri
   };
   return {
     gate: createGate(host),
+    nodePorts: createNodePorts(host),
     /** What differs, in words; null when all is right. @throws InterfaceError INTERFACE_CONFLICT */
     inspect: (spec: BridgeSpec) => inspectBridge(host, spec),
     /** Makes it right. `deep` looks also at what is usually believed. Returns whether anything was changed. */

@@ -4,6 +4,7 @@ import type { Execute } from './execute.ts';
 import { findTool, listFolder, readText, readTextUpTo, remove, writeDurably } from './files.ts';
 import { createIp } from './ip.ts';
 import { linkByIndex, listLinks, localAddresses, masterOf, portsOf, readLink } from './links.ts';
+import { listeningPorts } from './listeners.ts';
 import { createLxc } from './lxc.ts';
 import { createNetns } from './netns.ts';
 import { createNft } from './nft.ts';
@@ -33,6 +34,7 @@ export function createHost(options: { trace: Trace; runDir: string; lxcPath: str
     ensureForwarding,
     // links
     linkByIndex,
+    listeningPorts,
     listLinks,
     localAddresses,
     masterOf,

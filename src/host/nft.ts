@@ -4,8 +4,8 @@ import type { Run } from './run.ts';
 /** nftables, only ever for our own table. A ruleset goes through a file: nft cannot read the socket that Node gives as stdin. */
 export interface Nft {
   apply(ruleset: string): Promise<void>;
-  /** Comments of the rules in a chain of ours; null when there is no such table or chain. */
-  comments(family: string, table: string, chain: string): Promise<string[] | null>;
+  /** Comments of the rules in a chain of ours, or of all its chains; null when there is no such table or chain. */
+  comments(family: string, table: string, chain?: string): Promise<string[] | null>;
 }
 
 let counter = 0;
@@ -26,8 +26,9 @@ export function createNft(run: Run, runDir: string): Nft {
       const listing: { nftables?: { chain?: { name: string }; rule?: { chain: string; comment?: string } }[] } = JSON.parse(
         await run(['nft', '-j', 'list', 'table', family, table]),
       );
-      if (!listing.nftables?.some((one) => one.chain?.name === chain)) return null;
-      return listing.nftables.flatMap((one) => (one.rule?.chain === chain && one.rule.comment ? [one.rule.comment] : []));
+      const isAsked = (name: string | undefined) => name !== undefined && (chain === undefined || name === chain);
+      if (!listing.nftables?.some((one) => isAsked(one.chain?.name))) return null;
+      return listing.nftables.flatMap(({ rule }) => (rule?.comment && isAsked(rule.chain) ? [rule.comment] : []));
     },
   };
 }

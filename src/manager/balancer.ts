@@ -22,6 +22,7 @@ import { outsideTrace } from '../observe/tracing.ts';
 import { createBackendReports } from './backend-reports.ts';
 import type { Dependencies } from './dependencies.ts';
 import { createHealthChecks } from './health-checks.ts';
+import { createNodePortKeeper } from './node-ports.ts';
 
 const tickMs = 1000;
 /** An agent that came back learns for so long what it knew before, ms. */
@@ -31,7 +32,7 @@ const identitiesMs = 30_000;
 /** An agent that does not hold what the file says after so long is given the file again, ms. */
 const patienceMs = 10_000;
 
-/** Keeps the agent's load-balancer state file what the configured services and the running containers make it. */
+/** Keeps the agent's load-balancer state file, and the node ports, what the configured services and the running containers make them. */
 export interface Balancer {
   start(): void;
   stop(): Promise<void>;
@@ -61,6 +62,7 @@ export function createBalancer(deps: Dependencies): Balancer {
   const file = ciliumPaths(settings).services;
   const checks = createHealthChecks(deps, soon);
   const reports = createBackendReports({ etcd: deps.etcd, node, clusterName: settings.cilium.clusterName, clock, log, changed: soon });
+  const nodePorts = createNodePortKeeper(deps);
   let knowledge: Knowledge | null = null;
   let identities = { at: 0, labels: new Map<number, string[]>() };
   /** why the agent does not answer; null: it does */
@@ -96,6 +98,8 @@ export function createBalancer(deps: Dependencies): Balancer {
 
   async function tick(): Promise<void> {
     const services = [...configuration.current.services.values()];
+    // what an earlier life left is not wanted any more, whether or not there is an agent
+    if (services.every(({ nodePort }) => nodePort === null)) await nodePorts.settle([]);
     if (services.length === 0 && entries.length === 0 && (await isEmpty(file))) return;
     await learn();
     if (!knowledge) return;
@@ -120,6 +124,7 @@ export function createBalancer(deps: Dependencies): Balancer {
       backends: backendsOf(service, candidates, view),
       conflict: conflictOf(service, heard),
     }));
+    await nodePorts.settle(entries.filter(({ conflict }) => conflict === null));
     await write();
     await compare();
   }
@@ -188,13 +193,15 @@ export function createBalancer(deps: Dependencies): Balancer {
   async function viewOf(service: Service, held: readonly HeldFrontend[] | string): Promise<ServiceView> {
     const entry = entries.find((one) => one.service.name === service.name);
     const backends = entry?.backends ?? [];
-    const { name, address, ports, matchLabels, affinity, health } = service;
+    const { name, address, nodePort, ports, matchLabels, affinity, health } = service;
+    const atNode = nodePorts.stateOf(service);
     const differs = typeof held === 'string' ? held : difference(service, backends, held);
     return {
       name,
       file: service.file,
-      ...stateOf(service, entry, typeof held === 'string' ? held : null, differs),
+      ...stateOf(service, entry, typeof held === 'string' ? held : null, differs, atNode.problem),
       address,
+      nodePort: nodePort === null ? null : { port: nodePort, inForce: atNode.inForce },
       ports,
       matchLabels,
       affinity,
@@ -266,6 +273,7 @@ function takenOf(
 
 /** Whose the service's address is already, which only shows on a running node; null: nobody's. */
 function conflictOf({ address }: Service, { taken, config }: Knowledge): string | null {
+  if (address === null) return null;
   const owner = taken.get(address);
   if (owner) return `${address} is ${owner}; choose another`;
   const family = address.includes(':') ? config.ipv6 : config.ipv4;
@@ -291,10 +299,11 @@ function addressPort({ ip, port }: { ip: string; port: number }): string {
 }
 
 function stateOf(
-  { matchLabels }: Service,
+  { address, matchLabels }: Service,
   entry: Entry | undefined,
   silence: string | null,
   differs: string | null,
+  atNode: Pick<ServiceView, 'state' | 'message'> | null,
 ): Pick<ServiceView, 'state' | 'message'> {
   if (silence !== null) return { state: 'unavailable', message: silence };
   if (!entry) return { state: 'pending', message: 'its backends are being looked for' };
@@ -305,6 +314,7 @@ function stateOf(
     return { state: 'down', message: `no running container on a Cilium network has ${labels.join(', ')}` };
   }
   if (down.length === entry.backends.length) return { state: 'down', message: `no backend is up: ${down[0]?.reason}` };
+  if (atNode !== null) return address === null ? atNode : { ...atNode, state: atNode.state === 'pending' ? 'pending' : 'degraded' };
   if (differs !== null) return { state: 'pending', message: differs };
   if (down.length > 0) return { state: 'degraded', message: `${down.length} of ${entry.backends.length} backends are not up` };
   return { state: 'ready', message: '' };

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { ipAddress, notBuilt, unsupportedIssue } from './fields.ts';
+import { ipAddress } from './fields.ts';
 import { serviceName } from './names.ts';
 
 export const serviceProtocols = ['tcp', 'udp'] as const;
@@ -41,25 +41,20 @@ const health = z
   .refine(({ http, tcp }) => (http === undefined) !== (tcp === undefined), 'needs one of http and tcp')
   .meta({ id: 'ServiceHealth' });
 
-/** Why a service has an address and no port of the nodes. */
-const noNodePort = z
-  .unknown()
-  .refine((value) => value !== undefined)
-  .superRefine((_value, context) =>
-    context.addIssue({
-      code: 'custom',
-      message:
-        'is not supported: Cilium’s agent serves ports of the node only as a replacement of kube-proxy, which hooks every process of the host; give the service an address, which containers reach',
-      params: { code: unsupportedIssue },
-    }),
-  )
-  .register(notBuilt, { what: 'ports of the node' }) as unknown as z.ZodType<never>;
-
 /** services/NAME.yaml */
 export const serviceFile = z
   .strictObject({
-    address: ipAddress.meta({ description: 'virtual address that containers on Cilium reach the service at', examples: ['10.96.0.10'] }),
-    nodePort: noNodePort.optional(),
+    address: ipAddress.optional().meta({
+      description: 'virtual address that containers on Cilium reach the service at; it, `nodePort` or both must be there',
+      examples: ['10.96.0.10'],
+    }),
+    nodePort: z
+      .number()
+      .int()
+      .min(30_000)
+      .max(32_767)
+      .optional()
+      .meta({ description: 'port that every node serves at all its addresses, for everybody; of a service with one port of a protocol' }),
     ports: z
       .array(servicePort)
       .min(1)
@@ -80,6 +75,7 @@ export const serviceFile = z
       .meta({ description: '`client`: a client stays with its backend, for three hours after it was last heard of' }),
     health: health.optional().meta({ description: 'how backends are checked; absent: a running container is one' }),
   })
+  .refine(({ address, nodePort }) => address !== undefined || nodePort !== undefined, 'needs an address, a nodePort or both')
   .meta({ id: 'Service' });
 
 export type ServiceFile = z.output<typeof serviceFile>;
@@ -90,8 +86,9 @@ export interface Service {
   name: string;
   /** file below the root: services/web.yaml */
   file: string;
-  /** canonical */
-  address: string;
+  /** canonical; null: it has a node port alone */
+  address: string | null;
+  nodePort: number | null;
   ports: { port: number; target: number; protocol: (typeof serviceProtocols)[number] }[];
   matchLabels: Readonly<Record<string, string>>;
   affinity: (typeof affinities)[number];

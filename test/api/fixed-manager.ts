@@ -166,6 +166,7 @@ const service: ServiceView = {
   state: 'degraded',
   message: '1 of 2 backends are not up',
   address: '10.96.0.10',
+  nodePort: { port: 30_080, inForce: true },
   ports: [{ port: 80, target: 8080, protocol: 'tcp' }],
   matchLabels: { app: 'web' },
   affinity: 'none',

@@ -8,7 +8,7 @@ export const renderServices =
     if (services.length === 0) return 'No services are configured. Write services/NAME.yaml below the root that `pve-cni status` names.';
     const rows = services.map((service) => [
       service.name,
-      service.address,
+      [service.address ?? '', service.nodePort ? `nodes:${service.nodePort.port}` : ''].filter(Boolean).join(' '),
       portsOf(service),
       state(context.colours, service.state),
       `${service.backends.filter(({ up }) => up).length} of ${service.backends.length}`,
@@ -20,13 +20,14 @@ export const renderServices =
 export const renderService =
   (context: Context) =>
   (service: ServiceView): string => {
-    const { health } = service;
+    const { health, address, nodePort } = service;
     const facts = sheet(context, [
       ['name', service.name],
       ['state', state(context.colours, service.state)],
       ['why', service.message],
       ['file', service.file],
-      ['address', service.address],
+      ['address', address ?? ''],
+      ['node port', nodePort ? `${nodePort.port}, ${nodePort.inForce ? 'served by this node' : 'not served by this node'}` : ''],
       ['ports', portsOf(service)],
       [
         'backends',
@@ -36,7 +37,7 @@ export const renderService =
       ],
       ['affinity', service.affinity],
       ['health', health ? `${health.check} every ${health.intervalSeconds} s, within ${health.timeoutSeconds} s` : 'not checked'],
-      ['in the agent', service.inAgent ? 'yes' : 'no'],
+      ['in the agent', address === null ? '' : service.inAgent ? 'yes' : 'no'],
     ]);
     const rows = service.backends.map(({ vmid, name, node, address, up, reason, since }) => [
       vmid,

@@ -22,6 +22,7 @@ describe('files of services', () => {
       name: 'web',
       file: 'services/web.yaml',
       address: '10.96.0.10',
+      nodePort: null,
       ports: [
         { port: 80, target: 8080, protocol: 'tcp' },
         { port: 53, target: 53, protocol: 'udp' },
@@ -37,15 +38,22 @@ describe('files of services', () => {
   const health = (value: object) => service({ health: value });
   const cases: [string, string, string, RegExp][] = [
     [
-      'without an address',
+      'without an address and without a node port',
       JSON.stringify({ ports: [{ port: 80 }], backends: { matchLabels: { a: 'b' } } }),
       'CONFIG_INVALID',
-      /address must be an IPv4 or IPv6/,
+      /needs an address, a nodePort or both/,
     ],
     ['with an address that is none', service({ address: '10.96.0.300' }), 'CONFIG_INVALID', /address.*IPv4 or IPv6/],
     ['on loopback', service({ address: '127.0.0.5' }), 'CONFIG_INVALID', /address.*127\.0\.0\.0\/8/],
     ['on a multicast address', service({ address: 'ff02::1' }), 'CONFIG_INVALID', /address.*ff00::\/8/],
-    ['with a port of the nodes, with the reason', service({ nodePort: 30080 }), 'UNSUPPORTED', /nodePort is not supported.*kube-proxy/],
+    ['with a low node port', service({ nodePort: 8080 }), 'CONFIG_INVALID', /nodePort must be at least 30000/],
+    ['with a high node port', service({ nodePort: 32768 }), 'CONFIG_INVALID', /nodePort must be at most 32767/],
+    [
+      'with a node port for two ports of one protocol',
+      service({ nodePort: 30080, ports: [{ port: 80 }, { port: 443 }] }),
+      'CONFIG_INVALID',
+      /nodePort: stands for one port, but ports has several of TCP/,
+    ],
     ['without ports', service({ ports: [] }), 'CONFIG_INVALID', /ports must have at least 1/],
     ['with port 0', service({ ports: [{ port: 0 }] }), 'CONFIG_INVALID', /ports\[0\]\.port must be at least 1/],
     ['with another protocol', service({ ports: [{ port: 80, protocol: 'sctp' }] }), 'CONFIG_INVALID', /ports\[0\]\.protocol.*"tcp", "udp"/],
@@ -102,6 +110,34 @@ describe('files of services', () => {
   it('A3 are refused with a name that is no label of DNS', async () => {
     const error = problemOf(await rig.read({ 'services/Web_1.yaml': service() }), 'services/Web_1.yaml');
     assert.match(error.message, /lower-case/);
+  });
+
+  it('may have a node port alone, or beside an address, for a port over TCP and over UDP', async () => {
+    const ports = [
+      { port: 53, protocol: 'udp' },
+      { port: 53, protocol: 'tcp' },
+    ];
+    const { services, problems } = await rig.read({
+      'services/both.yaml': service({ nodePort: 30080 }),
+      'services/dns.yaml': service({ address: undefined, nodePort: 30053, ports }),
+    });
+    assert.deepEqual(problems, []);
+    assert.deepEqual(
+      [...services.values()].map(({ address, nodePort }) => [address, nodePort]),
+      [
+        ['10.96.0.10', 30080],
+        [null, 30053],
+      ],
+    );
+  });
+
+  it('are refused with another’s node port', async () => {
+    const files = {
+      'services/aa.yaml': service({ nodePort: 30080 }),
+      'services/bb.yaml': service({ address: undefined, nodePort: 30080 }),
+    };
+    const error = problemOf(await rig.read(files), 'services/bb.yaml');
+    assert.match(error.message, /nodePort.*30080 is the node port of services\/aa\.yaml; choose another/);
   });
 
   it('may lie in a subnet where nothing is given out', async () => {

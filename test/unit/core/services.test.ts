@@ -8,6 +8,7 @@ const service: Service = {
   name: 'web',
   file: 'services/web.yaml',
   address: '10.96.0.10',
+  nodePort: null,
   ports: [{ port: 80, target: 8080, protocol: 'tcp' }],
   matchLabels: { app: 'web' },
   affinity: 'none',
