@@ -4,9 +4,10 @@ import { join } from 'node:path';
 import { execa } from 'execa';
 import fc from 'fast-check';
 import { type AgentPolicies, createAgentPolicies } from '../../src/cilium/policies.ts';
-import { createPolicyFolder } from '../../src/cilium/policy-folder.ts';
+import { createPolicyFolder, fileText } from '../../src/cilium/policy-folder.ts';
 import { parsePolicy } from '../../src/config/policies.ts';
 import { renderYaml } from '../../src/config/yaml.ts';
+import { emptyPolicy } from '../../src/core/agent-policy.ts';
 import type { Policy } from '../../src/model/policy.ts';
 import { anyPolicy, defaultDeny } from '../support/policies.ts';
 import { until } from '../support/until.ts';
@@ -97,6 +98,19 @@ describe('policies of Cilium’s agent', () => {
     assert.deepEqual((await policies.compare([kept, next])).differences, []);
     await policies.tidy([kept, next]);
     assert.deepEqual(files(), ['kept.yaml', 'next.yaml']);
+  });
+
+  it('what a service that died in the middle of a removal left is removed by the next one', async () => {
+    const [kept, gone] = [named('kept'), named('gone')];
+    await policies.ensureInForce([kept, gone], { timeoutMs });
+    // it had replaced the file, written another to wait for, and died
+    await policies.write([kept]);
+    byHand('pve-cni-barrier.0011223344556677.yaml', fileText(emptyPolicy('pve-cni-barrier.0011223344556677')));
+    policies = fresh();
+    await policies.ensureInForce([kept], { timeoutMs });
+    await policies.tidy([kept]);
+    assert.deepEqual(files(), ['kept.yaml']);
+    assert.deepEqual(policies.findings, []);
   });
 
   it('a file that somebody broke ends the agent; it is right again before the agent is, and what was there is kept', async function () {
