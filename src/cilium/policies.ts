@@ -13,6 +13,8 @@ import { type FolderFile, fileText, type PolicyFolder } from './policy-folder.ts
 const pollMs = 25;
 /** an agent that takes up nothing for so long has missed a file, ms: it is written again. One that is at work is left alone */
 const missedMs = 2000;
+/** an agent that has just started may be busy for seconds; one that takes up nothing for so long does not look at its folder, ms */
+const deafMs = 15_000;
 /** how long after a change of its folder somebody looks at it, ms */
 const gatherMs = 20;
 
@@ -95,7 +97,7 @@ export function createAgentPolicies({ agent, folder, clusterName, clock, log }: 
     for (;;) {
       const { text, revision } = await agent.policies();
       if (text.includes(`"${file}"`)) return file;
-      if (idleMs(revision) > 2 * missedMs) throw notInForce(['the agent does not look at its folder']);
+      if (idleMs(revision) > deafMs) throw notInForce(['the agent does not look at its folder']);
       await pause(pollMs);
     }
   }
