@@ -231,6 +231,30 @@ describe('Cilium’s agent', () => {
     assert.equal(modes, '');
   });
 
+  it('is installed by repeating the command, when the service died in the middle', async function () {
+    this.timeout(180_000);
+    await daemon.stop();
+    for (const moment of ['install/step:put the parts in place:begin', 'install/step:write the units:end']) {
+      await daemon.start({ PVE_CNI_TEST_KILL_AT: moment });
+      const { exitCode } = await cli('install', '--image', `${repository}:v1.20.2`);
+      assert.equal(exitCode, 7, moment);
+      await daemon.untilDead();
+      await daemon.start();
+      const [operation] = (await daemon.api('GET', '/v1/operations?limit=200')).body.filter(
+        ({ kind }: { kind: string }) => kind === 'install',
+      );
+      assert.equal(operation.outcome, 'interrupted', moment);
+      await daemon.stop();
+    }
+    await daemon.start();
+    // the agent that runs was not touched
+    assert.equal((await status()).agent.state, 'Ok');
+    const { exitCode, text } = await cli('install', '--image', `${repository}:v1.20.2`);
+    assert.equal(exitCode, 0, text);
+    assert.equal((await cli('status')).exitCode, 0);
+    assert.equal(readdirSync(join(daemon.stateDir, 'cilium/versions')).length, 1);
+  });
+
   it('writes units that systemd takes, which give the agent no mount namespace of its own', async () => {
     for (const unit of readdirSync(units)) {
       const { stderr } = await execa('systemd-analyze', ['verify', '--man=no', join(units, unit)], { reject: false });
@@ -339,7 +363,12 @@ describe('Cilium’s agent', () => {
     }
     await assertKernelUnchanged(kernel, { ignore: frames });
     assert.deepEqual(readdirSync(units), []);
-    assert.equal(existsSync(join(daemon.stateDir, 'cilium')), false);
+    // what the service itself makes of policies and services may be there again
+    const left = existsSync(join(daemon.stateDir, 'cilium')) ? readdirSync(join(daemon.stateDir, 'cilium')) : [];
+    assert.deepEqual(
+      left.filter((name) => !['policies', 'services.yaml'].includes(name)),
+      [],
+    );
     assert.equal(existsSync(join(folder, 'cni/cilium-cni')), false);
     assert.deepEqual(
       readdirSync('/sys/fs/bpf').filter((name) => !name.endsWith('.debug')),
