@@ -49,15 +49,6 @@ const health = z.looseObject({
       mode: z.string().default('Disabled'),
       msg: z.string().default(''),
       wireguard: wireguard.optional(),
-      ipsec: z
-        .looseObject({
-          'keys-in-use': z.number().default(0),
-          'max-seq-number': z.string().default(''),
-          'error-count': z.number().default(0),
-          'xfrm-errors': z.record(z.string(), z.number()).nullish(),
-          'decrypt-interfaces': z.array(z.string()).nullish(),
-        })
-        .optional(),
     })
     .optional(),
 });

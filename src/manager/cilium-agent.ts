@@ -249,12 +249,6 @@ export function createAgentManager(deps: Dependencies, operations: Operations): 
   };
 }
 
-function encryptionText(encryption: AgentStatus['encryption']): string {
-  const { mode = 'Disabled', msg = '', ipsec } = encryption ?? {};
-  const facts = mode === 'IPsec' && ipsec ? [`${ipsec['keys-in-use']} keys in use`, `${ipsec['error-count']} errors`] : [];
-  return [mode, ...facts, msg].filter(Boolean).join(', ');
-}
-
 type AgentView = NonNullable<CiliumStatusView['agent']>;
 
 /** Ranges of our networks that the agent's own must not touch; those that a bridge of the node gives containers are among the node's. */
@@ -277,7 +271,7 @@ function agentView(said: AgentStatus, endpoints: readonly { state: string }[]): 
     routing: [routing?.['inter-host-routing-mode'], routing?.['tunnel-protocol']].filter(Boolean).join(', '),
     masquerading: masquerading?.enabled ? masquerading.mode : 'off',
     attachMode: said['attach-mode'],
-    encryption: encryptionText(encryption),
+    encryption: [encryption?.mode ?? 'Disabled', encryption?.msg].filter(Boolean).join(': '),
     endpoints: { total: endpoints.length, ready: endpoints.filter(({ state }) => state === 'ready').length },
     failingControllers: (controllers ?? []).flatMap(({ name, status }) =>
       status && status['consecutive-failure-count'] > 0

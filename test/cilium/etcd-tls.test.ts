@@ -24,7 +24,7 @@ describe('an etcd that wants TLS and a certificate of its clients', () => {
     needsCilium(this);
     folder = mkdtempSync('/var/lib/pve-cni-test-tls-');
     await sh(
-      'ip link add vmbr0 type bridge; ip link set vmbr0 up; ip addr add 192.0.2.10/24 dev vmbr0; mkdir -p /run/cilium; mount -t tmpfs none /run/cilium; mount -t bpf bpf /sys/fs/bpf',
+      'ip link add vmbr0 type bridge; ip link set vmbr0 up; ip addr add 192.0.2.10/24 dev vmbr0; mount -t tmpfs none /run; mkdir -p /run/netns /run/lock /run/systemd; mount -t bpf bpf /sys/fs/bpf',
     );
     systemctl = await standInForSystemctl(folder);
     const key = '-newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2';
@@ -63,6 +63,7 @@ describe('an etcd that wants TLS and a certificate of its clients', () => {
       ),
     );
     cpSync(binaries, join(folder, 'binaries'), { recursive: true });
+    cpSync('/usr/lib/llvm-19/bin/clang', join(folder, 'binaries/clang'), { dereference: true });
   });
 
   after(async function () {
@@ -72,7 +73,7 @@ describe('an etcd that wants TLS and a certificate of its clients', () => {
     etcd?.kill('SIGKILL');
     await systemctl?.remove();
     if (folder) {
-      await sh('umount -l /sys/fs/bpf; umount -l /run/cilium; ip link del vmbr0; nft flush ruleset');
+      await sh('umount -l /sys/fs/bpf; umount -l /run; ip link del vmbr0; nft flush ruleset');
       rmSync(folder, { recursive: true });
     }
   });

@@ -24,6 +24,9 @@ import { until } from '../support/until.ts';
 import { binaries } from './binaries.ts';
 import { needsCilium } from './lab.ts';
 
+/** Debian's, beside others of it; Cilium asks for 18.1 at least */
+const clangPath = '/usr/lib/llvm-19/bin/clang';
+
 /** What iptables leaves of itself when its last rule goes, and what the agent sets for good. */
 const frames =
   /^(sysctl|netns) |^ip6?tables-save \*\w+ :[A-Z]+ ACCEPT$|^nft \{"(table":\{"family":"ip6?","name":"(filter|nat|mangle|raw)"\}\}|chain":.*"policy":"accept"\}\})$/;
@@ -46,11 +49,12 @@ describe('Cilium’s agent', () => {
     folder = mkdtempSync('/var/lib/pve-cni-test-install-');
     chmodSync(folder, 0o711);
     undo.push(() => rmSync(folder, { recursive: true, force: true }));
+    // a /run of its own, since a folder that is removed elsewhere takes the mounts on it along in every mount namespace; and
     // a node: a bridge with an address, a rule of somebody else's, and the places that the agent mounts
     await sh(
-      'ip link add vmbr0 type bridge; ip link set vmbr0 up; ip addr add 192.0.2.10/24 dev vmbr0; iptables -N OTHERS; iptables -A FORWARD -j OTHERS; iptables -t nat -A POSTROUTING -s 198.51.100.0/24 -j MASQUERADE; mkdir -p /run/cilium; mount -t tmpfs none /run/cilium; mount -t bpf bpf /sys/fs/bpf',
+      'ip link add vmbr0 type bridge; ip link set vmbr0 up; ip addr add 192.0.2.10/24 dev vmbr0; iptables -N OTHERS; iptables -A FORWARD -j OTHERS; iptables -t nat -A POSTROUTING -s 198.51.100.0/24 -j MASQUERADE; mount -t tmpfs none /run; mkdir -p /run/netns /run/lock /run/systemd; mount -t bpf bpf /sys/fs/bpf',
     );
-    undo.push(() => sh('umount -l /sys/fs/bpf; umount -l /run/cilium; ip link del vmbr0; nft flush ruleset'));
+    undo.push(() => sh('umount -l /sys/fs/bpf; umount -l /run; ip link del vmbr0; nft flush ruleset'));
     systemctl = await standInForSystemctl(folder);
     units = systemctl.units;
     undo.push(() => systemctl.remove());
@@ -164,6 +168,7 @@ describe('Cilium’s agent', () => {
       writeFileSync(join(target, part), bytes, { mode: 0o755 });
     }
     cpSync(join(binaries, 'bpf'), join(target, 'bpf'), { recursive: true });
+    cpSync(clangPath, join(target, 'clang'), { dereference: true });
     return target;
   }
 
