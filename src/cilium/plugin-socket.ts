@@ -13,6 +13,9 @@ export interface Birth {
   mac: string;
   /** addresses from our store, without prefix length; null: the agent's own */
   addresses: readonly string[] | null;
+  /** Chained: why an endpoint on this host interface, with these addresses, is refused; null: it is not. The plugin takes what it finds
+   *  in the container, where somebody may have changed it meanwhile. */
+  refuses?: (found: { hostInterface: string; addresses: string[] }) => Promise<string | null>;
 }
 
 /** A socket that the plugin cilium-cni takes for the agent's. Everything passes through, but an endpoint is created with the labels, the
@@ -51,6 +54,8 @@ export function createPluginSocket(options: { path: string; agentSocket: string;
     const wanted = JSON.parse(text) as Record<string, unknown>;
     const birth = announced.get(`${wanted['container-id']}/${wanted['container-interface-name']}`);
     if (!birth) return answer(outgoing, 403, 'pve-cni did not announce this endpoint');
+    const refused = await birth.refuses?.(foundBy(wanted));
+    if (refused) return answer(outgoing, 403, `pve-cni: ${refused}`);
     return pass(incoming, JSON.stringify(born(wanted, birth)), outgoing);
   }
 
@@ -110,6 +115,13 @@ export function createPluginSocket(options: { path: string; agentSocket: string;
       return () => void announced.delete(key);
     },
   };
+}
+
+/** What an EndpointChangeRequest is for; an address that is only the link's own does not count. */
+function foundBy(wanted: Record<string, unknown>): { hostInterface: string; addresses: string[] } {
+  const { ipv4, ipv6 } = (wanted.addressing ?? {}) as Record<string, unknown>;
+  const addresses = [ipv4, ipv6].filter((one): one is string => typeof one === 'string' && one !== '' && !one.startsWith('fe80:'));
+  return { hostInterface: String(wanted['interface-name'] ?? ''), addresses };
 }
 
 /** EndpointChangeRequest with what was agreed. With addresses of ours the agent neither gives nor takes them back (`external-ipam`): they

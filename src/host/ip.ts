@@ -3,6 +3,7 @@ import type { Run } from './run.ts';
 
 const addressList = z.array(
   z.object({
+    ifindex: z.number().optional(),
     ifname: z.string().optional(),
     link_netnsid: z.number().optional(),
     link_index: z.number().optional(),

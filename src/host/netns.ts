@@ -21,6 +21,8 @@ export interface Netns {
   pinnedAt(inode: string): Promise<string | null>;
   /** Names below a folder at which a namespace is pinned. */
   list(folder: string): Promise<string[]>;
+  /** Number by which links of this process's namespace name that of another; null: they name it nowhere. */
+  idOf(pid: number): Promise<number | null>;
   /** Makes the folder a shared mount of its own, as `ip netns` does: done later it would hide pins made before. */
   prepareFolder(folder: string): Promise<void>;
 }
@@ -73,6 +75,10 @@ export function createNetns(run: Run): Netns {
     async list(folder) {
       const names = await readdir(folder).catch(() => []);
       return names.filter((name) => nsfsInode(`${folder}/${name}`) !== null);
+    },
+    async idOf(pid) {
+      const text = await run(['lsns', '--noheadings', '--raw', '--type', 'net', '--task', String(pid), '--output', 'NETNSID']);
+      return /^\d+$/.test(text.trim()) ? Number(text) : null;
     },
     async prepareFolder(folder) {
       await mkdir(folder, { recursive: true, mode: 0o755 });

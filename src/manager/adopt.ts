@@ -29,6 +29,12 @@ export async function findAdopted(deps: Dependencies, life: Life, wanted: Contai
       `cannot protect ${wanted.name} of container ${vmid}: it has no such interface on a bridge of the node; make it first (pct set ${vmid} -net0 name=${wanted.name},bridge=${bridge},…)`,
       context,
     );
+  if (!(await leadsInto(deps, hostInterface, life, link.ifindex)))
+    throw failure(
+      'INTERFACE_CONFLICT',
+      `cannot protect ${wanted.name} of container ${vmid}: it says that its other end is ${hostInterface}, which is not so; something inside has put an interface of its own in its place`,
+      { ...context, hostInterface },
+    );
   const master = await host.masterOf(hostInterface);
   // a NIC with Proxmox's firewall sits on a bridge of its own, which leads to the one that it is configured for
   if (master !== bridge && !/^fwbr\d+i\d+$/.test(master ?? ''))
@@ -51,6 +57,15 @@ export async function findAdopted(deps: Dependencies, life: Life, wanted: Contai
   const known = present.length > 0 ? present : (await proxmox.nics(vmid)).find(({ ifname }) => ifname === wanted.name)?.addresses;
   const addresses = known ?? [];
   return { hostInterface, mac: link.address ?? '', addresses, absent: addresses.filter((address) => !present.includes(address)) };
+}
+
+/** Whether a host interface's other end is in a container, and is its link of that number. What a container says of its links proves
+ *  nothing: root inside makes pairs with namespaces of its own, whose numbers are those of other containers' interfaces here. */
+export async function leadsInto({ host }: Dependencies, hostInterface: string, { initPid }: Life, ifindex?: number): Promise<boolean> {
+  // the order matters: the kernel gives the namespace its number when the link is shown
+  const [link] = await host.ip.addresses('', hostInterface);
+  if (link?.link_netnsid === undefined || (ifindex !== undefined && link.link_index !== ifindex)) return false;
+  return link.link_netnsid === (await host.netns.idOf(initPid));
 }
 
 /** Global addresses of a link, with prefix length. */

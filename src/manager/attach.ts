@@ -1,7 +1,8 @@
 import { createHash } from 'node:crypto';
-import { podArgs } from '../cilium/plugin-socket.ts';
+import { type Birth, podArgs } from '../cilium/plugin-socket.ts';
 import { ciliumPlugin, usesCilium } from '../core/cilium-plugin.ts';
 import { chooseMac } from '../core/ids.ts';
+import { canonicalIp } from '../core/ip.ts';
 import { poolOf } from '../core/pools.ts';
 import { type DefaultRouteWish, defaultRouteInterface, defaultRouteWish, routeLines } from '../core/routes.ts';
 import type { Attachment, Life } from '../model/attachment.ts';
@@ -11,7 +12,7 @@ import { asPveCniError, errorRecord, failure, type PveCniError } from '../model/
 import type { Network } from '../model/network.ts';
 import type { Rendered } from '../networks/kind.ts';
 import { kindOf } from '../networks/networks.ts';
-import { type Adopted, findAdopted, previousResult, withAddresses } from './adopt.ts';
+import { type Adopted, findAdopted, leadsInto, previousResult, withAddresses } from './adopt.ts';
 import type { Dependencies } from './dependencies.ts';
 import { detach } from './detach.ts';
 import { labelsOf } from './identity.ts';
@@ -124,7 +125,8 @@ export async function attach(deps: Dependencies, life: Life, wanted: ContainerIn
         if (gate) await trace('step:gate', () => deps.datapath.gate.close(gate));
         if (adopted?.addresses.length === 0) return wait(deps, intent, null);
         const add = () => runtime.add(request, { signal });
-        const birth = endpoint && { vmid: life.vmid, labels: await labelsOf(deps, life.vmid, network.name), ...endpoint };
+        const labels = endpoint ? await labelsOf(deps, life.vmid, network.name) : [];
+        const birth = endpoint && { vmid: life.vmid, labels, ...endpoint, ...(gate && { refuses: guardOf(deps, life, intent, adopted) }) };
         const born = () => (birth ? deps.cilium.add(request, birth, add) : add());
         const result = adopted ? await withAddresses(deps, adopted, wanted.name, life.netnsPath, born) : await born();
         const lines = routeLines(wanted.name, result, defaultRoute);
@@ -149,6 +151,23 @@ export async function attach(deps: Dependencies, life: Life, wanted: ContainerIn
 function gateOf(conflist: Conflist, adopted: Adopted | null, mac: string): string | null {
   if (adopted) return adopted.hostInterface;
   return usesCilium(conflist) && conflist.plugins[0]?.type !== ciliumPlugin ? mac : null;
+}
+
+/** Refuses an endpoint on anything but what was looked at: another container's interface, another address. */
+function guardOf(
+  deps: Dependencies,
+  life: Life,
+  { ifname, addresses }: Attachment,
+  adopted: Adopted | null,
+): NonNullable<Birth['refuses']> {
+  const expected = adopted ? adopted.addresses.map((address) => address.split('/')[0]) : addresses;
+  return async (found) => {
+    const isOurs = adopted ? found.hostInterface === adopted.hostInterface : await leadsInto(deps, found.hostInterface, life);
+    if (!isOurs) return `${found.hostInterface} is not the other end of ${ifname} of container ${life.vmid}`;
+    const other = found.addresses.find((address) => !expected.some((one) => canonicalIp(one ?? '') === canonicalIp(address)));
+    // those of host-local are not known before
+    return other && expected.length > 0 ? `${ifname} of container ${life.vmid} has the address ${other} all of a sudden` : null;
+  };
 }
 
 /** Leaves an interface behind its gate until it can be protected: it has no address yet, or the agent is away. */
