@@ -1,3 +1,5 @@
+import { canonicalIp } from '../core/ip.ts';
+import { vmidOf } from '../core/labels.ts';
 import type { IpLink } from '../host/ip.ts';
 import type { Life } from '../model/attachment.ts';
 import type { CniResult } from '../model/cni.ts';
@@ -14,6 +16,9 @@ export interface Adopted {
   /** of those, the ones that are not on the link */
   absent: string[];
 }
+
+/** Cilium's numbers of `reserved:host`, `health` and `remote-node` (pkg/identity/numericidentity.go). */
+const nodeIdentities = new Set([1, 4, 6]);
 
 /** Finds it. @throws InterfaceError when it is not there, on another bridge, or not the container's first */
 export async function findAdopted(deps: Dependencies, life: Life, wanted: ContainerInterface, bridge: string): Promise<Adopted> {
@@ -57,6 +62,39 @@ export async function findAdopted(deps: Dependencies, life: Life, wanted: Contai
   const known = present.length > 0 ? present : (await proxmox.nics(vmid)).find(({ ifname }) => ifname === wanted.name)?.addresses;
   const addresses = known ?? [];
   return { hostInterface, mac: link.address ?? '', addresses, absent: addresses.filter((address) => !present.includes(address)) };
+}
+
+/** Refuses addresses of nodes and of other containers. Who took one inside would be known by it on every node, with an identity that
+ *  policies then give the owner. @throws IPAMError IPAM_ADDRESS_TAKEN, CNIError CILIUM_UNAVAILABLE */
+export async function refuseTaken(deps: Dependencies, { addresses }: Adopted, vmid: number, ifname: string): Promise<void> {
+  const own = addresses.map((address) => canonicalIp(address.split('/')[0] ?? '') ?? address);
+  const owner = (await ownersOf(deps, vmid)).find(({ address }) => own.includes(canonicalIp(address) ?? ''));
+  if (!owner) return;
+  throw failure(
+    'IPAM_ADDRESS_TAKEN',
+    `cannot protect ${ifname} of container ${vmid}: its address ${owner.address} belongs to ${owner.who}; give it another one`,
+    { vmid, ifname, address: owner.address },
+  );
+}
+
+/** Addresses that a container must not have: of others in the journal and among the reservations, of nodes and of other nodes' containers
+ *  as Cilium knows them. */
+async function ownersOf({ store, cilium }: Dependencies, vmid: number): Promise<{ address: string; who: string }[]> {
+  const { agent } = cilium;
+  const attached = store.attachments.brief().flatMap((row) => row.addresses.map((address) => ({ address, vmid: row.vmid })));
+  const reserved = store.addresses.list().map((row) => ({ address: row.address, vmid: row.vmid }));
+  const containers = [...attached, ...reserved].filter((one) => one.vmid !== vmid);
+  const single = (await agent.knownAddresses()).flatMap(({ cidr, identity }) => {
+    const [address = '', length = ''] = cidr.split('/');
+    return /^(32|128)$/.test(length) ? [{ address, identity }] : [];
+  });
+  const labels = new Map((await agent.identities()).map((identity) => [identity.id, identity.labels] as const));
+  const known = single.flatMap(({ address, identity }) => {
+    if (nodeIdentities.has(identity)) return [{ address, who: 'a node' }];
+    const other = vmidOf(labels.get(identity) ?? []);
+    return other === null || other === vmid ? [] : [{ address, who: `container ${other}` }];
+  });
+  return [...containers.map(({ address, vmid: other }) => ({ address, who: `container ${other}` })), ...known];
 }
 
 /** Whether a host interface's other end is in a container, and is its link of that number. What a container says of its links proves

@@ -12,9 +12,9 @@ import { asPveCniError, errorRecord, failure, type PveCniError } from '../model/
 import type { Network } from '../model/network.ts';
 import type { Rendered } from '../networks/kind.ts';
 import { kindOf } from '../networks/networks.ts';
-import { type Adopted, findAdopted, leadsInto, previousResult, withAddresses } from './adopt.ts';
+import { type Adopted, findAdopted, leadsInto, previousResult, refuseTaken, withAddresses } from './adopt.ts';
 import type { Dependencies } from './dependencies.ts';
-import { detach } from './detach.ts';
+import { detach, payBefore } from './detach.ts';
 import { labelsOf } from './identity.ts';
 import { policiesInForce } from './policies.ts';
 
@@ -86,10 +86,12 @@ export async function attach(deps: Dependencies, life: Life, wanted: ContainerIn
     await trace('cilium:ready', () => deps.cilium.untilReady(signal));
     await trace('cilium:policies', () => policiesInForce(deps, signal));
   }
+  await payBefore(deps, life.vmid, life.initPid);
   await prepareNetwork(deps, network);
   signal.throwIfAborted();
   const bridge = kindOf(network).adopts?.(network);
   const adopted = bridge ? await findAdopted(deps, life, wanted, bridge) : null;
+  if (adopted) await refuseTaken(deps, adopted, life.vmid, wanted.name);
   const gate = gateOf(conflist, adopted, mac);
 
   const request: CniAttachment = {

@@ -2,7 +2,8 @@ import { adopts, usesCilium } from '../core/cilium-plugin.ts';
 import { nextTryAfterMs } from '../core/debts.ts';
 import type { Attachment, Debt } from '../model/attachment.ts';
 import type { CniAttachment } from '../model/cni.ts';
-import { asPveCniError, errorRecord } from '../model/errors.ts';
+import { type ErrorCode, errorCodes } from '../model/error-codes.ts';
+import { asPveCniError, errorRecord, failure } from '../model/errors.ts';
 import type { Dependencies } from './dependencies.ts';
 
 /** A DEL that ends within this time needs no help with its link, ms. */
@@ -30,12 +31,17 @@ export async function detach(deps: Dependencies, attachment: Attachment, options
       await trace('journal:removing', async () => store.relaxed(() => store.attachments.put(removing)));
       const request = await reachable(deps, attachment.request, options.netnsHint);
       const mayClose = options.gated && adopts(request.conflist);
+      // while its row is there nobody opens its gate
+      const leave = () => {
+        if (mayClose) store.attachments.put({ ...removing, phase: 'waiting', result: null, addresses: [], error: null });
+        else store.attachments.remove(vmid, ifname);
+      };
       try {
         if (mayClose) await deps.datapath.gate.close(attachment.hostInterface);
         // behind its gate nothing was added yet
         if (attachment.phase !== 'waiting') await downUnlessQuick(deps, request, () => del(deps, request, options.timeoutMs));
         await giveBack(deps, attachment, mayClose ? 'gated' : 'open');
-        await trace('journal:absent', async () => store.relaxed(() => store.attachments.remove(vmid, ifname)));
+        await trace('journal:absent', async () => store.relaxed(leave));
         return true;
       } catch (thrown) {
         const reason = errorRecord(asPveCniError(thrown));
@@ -53,7 +59,7 @@ export async function detach(deps: Dependencies, attachment: Attachment, options
             since: clock(),
             nextTryAt: clock() + nextTryAfterMs(1),
           });
-          store.attachments.remove(vmid, ifname);
+          leave();
         });
         return false;
       }
@@ -72,7 +78,8 @@ export async function payDebt(deps: Dependencies, debt: Debt): Promise<boolean> 
       try {
         await del(deps, await reachable(deps, debt.request), timeoutMs);
         const [made] = debt.request.previous?.interfaces ?? [];
-        if (made) await giveBack(deps, { request: debt.request, hostInterface: made.name });
+        const waits = store.attachments.get(debt.vmid, debt.ifname) !== null;
+        if (made) await giveBack(deps, { request: debt.request, hostInterface: made.name }, waits ? 'gated' : 'open');
       } catch (thrown) {
         const attempts = debt.attempts + 1;
         store.debts.put({ ...debt, attempts, reason: errorRecord(asPveCniError(thrown)), nextTryAt: clock() + nextTryAfterMs(attempts) });
@@ -85,6 +92,21 @@ export async function payDebt(deps: Dependencies, debt: Debt): Promise<boolean> 
     },
     { vmid: debt.vmid, ifname: debt.ifname, network: debt.network },
   );
+}
+
+/** Before an interface is made in a namespace: what is owed there is done first. Done later, it would undo what was made since.
+ *  @throws CNIError with the reason of the debt when it cannot be done */
+export async function payBefore(deps: Dependencies, vmid: number, initPid: number): Promise<void> {
+  const { store, host } = deps;
+  const owed = store.debts.list().filter((debt) => debt.vmid === vmid);
+  if (owed.length === 0) return;
+  const namespace = await host.namespaceOf(initPid, 'net');
+  for (const debt of owed) {
+    if ((await host.netns.inode(debt.request.netns)) !== namespace || (await payDebt(deps, debt))) continue;
+    const reason = store.debts.list().find(({ id }) => id === debt.id)?.reason ?? debt.reason;
+    const message = `cannot attach to container ${vmid}: an earlier ${debt.ifname} of it must be cleaned up first, and cannot be: ${reason.message}`;
+    throw failure(reason.code in errorCodes ? (reason.code as ErrorCode) : 'INTERNAL', message, { vmid, ifname: debt.ifname });
+  }
 }
 
 async function del(deps: Dependencies, request: CniAttachment, timeoutMs: number): Promise<void> {

@@ -123,9 +123,20 @@ const removers: Record<Leak['kind'], (deps: Dependencies, leak: Leak) => Promise
   route: ({ datapath }, { what }) => datapath.removeOverlayRoute(what),
 };
 
-/** Debts whose time has come (or all, when somebody asks). */
-export async function payDebts(deps: Dependencies, all: boolean): Promise<void> {
-  for (const debt of deps.store.debts.list()) if (all || debt.nextTryAt <= deps.clock()) await payDebt(deps, debt);
+/** Debts whose time has come (or all, when somebody asks). Those of a container that runs have its turn: a DEL beside an ADD would undo
+ *  it. A stop waits for no debt, since what is owed of an ended life concerns nobody. */
+export async function payDebts(deps: Dependencies, all: boolean, inTurn: (vmid: number, work: () => Promise<unknown>) => Promise<void>) {
+  const due = deps.store.debts.list().filter((debt) => all || debt.nextTryAt <= deps.clock());
+  if (due.length === 0) return;
+  const running = await deps.host.findInits();
+  for (const debt of due) {
+    const pay = async () => {
+      // it may have been done while its turn was waited for
+      const present = deps.store.debts.list().find(({ id }) => id === debt.id);
+      if (present) await payDebt(deps, present);
+    };
+    await (running.has(debt.vmid) ? inTurn(debt.vmid, pay) : pay());
+  }
 }
 
 function isOurs(args: Record<string, string>): boolean {

@@ -133,9 +133,9 @@ export function createReconciler(deps: Dependencies, operations: Operations, ide
 
   /** Debts, kept addresses whose time has come, and leaks. */
   async function house({ all }: { all: boolean }) {
+    await payDebts(deps, all, inTurn).catch((error) => log.error({ err: error }, 'debts could not be paid'));
     return operations
       .run({ kind: 'gc', vmid: null, requester: service, priority: 0, lazy: true, timeoutMs: 600_000 }, async (context) => {
-        await payDebts(deps, all);
         await deps.reservations.expire(clock());
         store.operations.prune(clock() - 90 * 86_400_000);
         const leaks = await inspectGarbage(deps);
@@ -150,6 +150,11 @@ export function createReconciler(deps: Dependencies, operations: Operations, ide
         log.error({ err: error }, 'garbage could not be collected');
         return [];
       });
+  }
+
+  async function inTurn(vmid: number, work: () => Promise<unknown>): Promise<void> {
+    const timeoutMs = settings.timeouts.operationSeconds * 2000;
+    await operations.run({ kind: 'gc', vmid, requester: service, priority: 0, lazy: true, timeoutMs }, work);
   }
 
   async function note(object: string, work: () => Promise<void>): Promise<void> {

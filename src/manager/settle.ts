@@ -6,7 +6,7 @@ import { kindOf } from '../networks/networks.ts';
 import { findAdopted } from './adopt.ts';
 import { attach, render, wait } from './attach.ts';
 import type { Dependencies } from './dependencies.ts';
-import { detach } from './detach.ts';
+import { detach, payBefore } from './detach.ts';
 import { beginLife, endLife, repin } from './lives.ts';
 import { type ObserveOptions, observe } from './observe.ts';
 import type { OperationContext } from './operations.ts';
@@ -67,12 +67,13 @@ const executors: { [D in Step['do']]: (execution: Execution, step: Extract<Step,
     // the hook of an ended container's stop may be waiting for this turn, whoever saw the end first
     const stopMs = deps.settings.timeouts.stopSeconds * 1000;
     const timeoutMs = settled.running ? options.detachTimeoutMs : Math.min(options.detachTimeoutMs, stopMs);
-    const wanted = desiredInterfaces(deps, attachment.vmid)?.some(({ name }) => name === attachment.ifname) ?? true;
-    await detach(deps, attachment, { timeoutMs, netnsHint: options.netnsHint, gated: settled.running && wanted });
+    const gated = settled.running && isToBeProtected(deps, attachment);
+    await detach(deps, attachment, { timeoutMs, netnsHint: options.netnsHint, gated });
     settled.detached.push(attachment);
   },
   endLife: ({ deps }, { life }) => endLife(deps, life),
   async beginLife({ deps, vmid }, { init }) {
+    await payBefore(deps, vmid, init.pid);
     await beginLife(deps, vmid, init);
   },
   repin: ({ deps }, { life }) => repin(deps, life),
@@ -88,6 +89,15 @@ const executors: { [D in Step['do']]: (execution: Execution, step: Extract<Step,
   },
 };
 
+/** Whether an interface that others made is to have Cilium on it again. */
+function isToBeProtected(deps: Dependencies, { vmid, ifname }: Attachment): boolean {
+  const desired = desiredInterfaces(deps, vmid);
+  if (!desired) return true;
+  const wanted = desired.find(({ name }) => name === ifname);
+  const network = wanted && deps.configuration.current.networks.get(wanted.network);
+  return Boolean(network && kindOf(network).adopts?.(network));
+}
+
 /** A container that runs on although its interface could not be protected must not be open meanwhile: the interface waits behind its
  *  gate. Only for one that others made; any other interface simply is not there. */
 async function keepGated(deps: Dependencies, life: Life, wanted: ContainerInterface, error: PveCniError): Promise<void> {
@@ -96,7 +106,6 @@ async function keepGated(deps: Dependencies, life: Life, wanted: ContainerInterf
   if (!bridge) return;
   const adopted = await findAdopted(deps, life, wanted, bridge).catch(() => null);
   if (!adopted) return;
-  await deps.datapath.gate.close(adopted.hostInterface);
   const { conflist } = render(deps, life.vmid, wanted, network, []);
   const { vmid, containerId, bootId, netnsPath } = life;
   const request = { conflist, containerId, netns: netnsPath, ifname: wanted.name, args: {}, capabilityArgs: {} };
@@ -104,6 +113,8 @@ async function keepGated(deps: Dependencies, life: Life, wanted: ContainerInterf
   const { absent: _absent, ...intent } = { ...facts, phase: 'adding' as const, error: null, since: deps.clock() };
   deps.store.attachments.put(intent);
   wait(deps, intent, error);
+  // the row first: a gate that no row accounts for is opened
+  await deps.datapath.gate.close(adopted.hostInterface);
 }
 
 /** What is configured; null when nothing may be concluded. A container whose file is gone wants no interface. */

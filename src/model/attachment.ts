@@ -9,7 +9,7 @@ export const attachmentMoves = {
   waiting: ['adding', 'removing', 'waiting'],
   attached: ['degraded', 'removing', 'adding'],
   degraded: ['attached', 'removing', 'adding'],
-  removing: ['absent', 'removing', 'adding'],
+  removing: ['absent', 'removing', 'adding', 'waiting'],
 } as const;
 export type AttachmentPhase = Exclude<keyof typeof attachmentMoves, 'absent'>;
 
