@@ -49,7 +49,7 @@ export function createDatapath(host: Host, { nativeRange }: { nativeRange?: stri
       routed.add(key);
       const { network, subnets } = spec;
       const except = [...subnets, ...(nativeRange ? [nativeRange] : [])];
-      const masqueraded = { network, masquerade: spec.masquerade ? subnets : [], name: 'cilium_*', except };
+      const masqueraded = { network, masquerade: spec.masquerade ? subnets : [], name: 'cilium_*', except, seenAsIs: subnets };
       return (await masquerade.apply(masqueraded, { deep })) || changed;
     },
     applyRemoteRoutes: (wanted: readonly RemoteAddress[]) => alone('cilium', () => applyRemoteRoutes(host, wanted)),

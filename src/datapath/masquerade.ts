@@ -7,6 +7,9 @@ const family = 'inet';
 const table = 'pve_cni';
 const chain = 'postrouting';
 
+/** in a comment, before the subnet of a rule that keeps sources */
+const asIs = 'as-is:';
+
 /** What of a network is masqueraded, and when not. */
 export interface MasqueradeSpec {
   network: string;
@@ -16,6 +19,9 @@ export interface MasqueradeSpec {
   name: string;
   /** CIDRs that are reached as they are */
   except?: readonly string[];
+  /** CIDRs that are reached by cilium_host, and whose containers are to see who it is: the agent's own rules would put the node's
+   *  address in the place of everybody's outside of its range, and no policy would know a range of addresses any more */
+  seenAsIs?: readonly string[];
 }
 
 export interface Masquerade {
@@ -46,7 +52,10 @@ export function createMasquerade(host: Host): Masquerade {
 
   return {
     async apply(spec, { deep }) {
-      const wanted = spec.masquerade.map((cidr) => [spec.network, cidr, spec.name, ...exceptOf(spec, cidr)].join(' '));
+      const wanted = [
+        ...spec.masquerade.map((cidr) => [spec.network, cidr, spec.name, ...exceptOf(spec, cidr)].join(' ')),
+        ...(spec.seenAsIs ?? []).map((cidr) => `${spec.network} ${asIs}${cidr}`),
+      ];
       if (!deep && (known.get(spec.network) ?? '') === wanted.join('\n')) return false;
       const changed = await lock.runExclusive(() => settle(spec.network, wanted));
       if (wanted.some((comment) => !isIpv6(comment))) await host.ensureForwarding('ipv4');
@@ -63,15 +72,18 @@ export function createMasquerade(host: Host): Masquerade {
   };
 }
 
-/** The whole table in one transaction; a comment carries all that its rule says. */
+/** The whole table in one transaction; a comment carries all that its rule says. Before iptables' rules, which the agent has: the first that
+ *  decides about a connection's source is the only one. */
 function ruleset(comments: readonly string[]): string {
   const rules = comments.map((comment) => {
     const [, cidr = '', link = '', ...except] = comment.split(' ');
     const family = isIpv6(comment) ? 'ip6' : 'ip';
+    if (cidr.startsWith(asIs))
+      return `    oifname "cilium_host" ${family} daddr ${cidr.slice(asIs.length)} snat ${family} to ${family} saddr comment "${comment}"\n`;
     const elsewhere = except.length > 0 ? ` ${family} daddr != { ${except.join(', ')} }` : '';
     return `    ${family} saddr ${cidr}${elsewhere} oifname != "${link}" masquerade comment "${comment}"\n`;
   });
-  const remade = `table ${family} ${table} {\n  chain ${chain} {\n    type nat hook postrouting priority srcnat;\n${rules.join('')}  }\n}\n`;
+  const remade = `table ${family} ${table} {\n  chain ${chain} {\n    type nat hook postrouting priority srcnat - 1;\n${rules.join('')}  }\n}\n`;
   return `add table ${family} ${table}\ndelete table ${family} ${table}\n${rules.length > 0 ? remade : ''}`;
 }
 
@@ -85,5 +97,5 @@ function networkOf(comment: string): string {
 }
 
 function isIpv6(comment: string): boolean {
-  return comment.includes(':');
+  return comment.replace(asIs, '').includes(':');
 }

@@ -38,7 +38,7 @@ export async function inspectGarbage(deps: Dependencies): Promise<Leak[]> {
       addresses: addressesWanted(containers, networks),
       natNetworks: new Set([
         ...bridged.flatMap(({ masquerade, network }) => (masquerade.length > 0 ? [network] : [])),
-        ...overlaid.flatMap(({ masquerade, network }) => (masquerade ? [network] : [])),
+        ...overlaid.map(({ network }) => network),
       ]),
       bridges: new Set(bridged.map(({ name }) => name)),
       overlays: new Set(overlaid.flatMap(({ subnets }) => subnets)),

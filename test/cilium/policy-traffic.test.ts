@@ -161,6 +161,23 @@ describe('policies on real containers', () => {
     assert.deepEqual((await policyOf(db)).differences, []);
   });
 
+  it('a range names whoever comes from the LAN to an address of ours: allowed, and denied', async () => {
+    const target = await rig.container({ interfaces: [{ name: 'eth0', network: 'sticky' }] });
+    await target.start();
+    const address = await rig.address(target);
+    // the agent's own rules would put the node's address in place of the sender's
+    await rig.lab.lan('ip', 'route', 'add', '10.240.0.0/24', 'via', rig.node.address);
+    const endpointSelector = { matchLabels: { type: 'container' } };
+    await apply(cnp('from-lan', { endpointSelector, ingress: [{ fromCIDR: [`${gateway}/32`] }] }));
+    assert.equal(await fromWorld(address, 5), true);
+    assert.equal(await fromHost(address), false);
+    await apply(
+      cnp('from-lan', { endpointSelector, ingress: [{ fromEntities: ['world'] }], ingressDeny: [{ fromCIDR: [`${gateway}/32`] }] }),
+    );
+    assert.equal(await fromWorld(address), false);
+    await rig.lab.lan('ip', 'route', 'del', '10.240.0.0/24');
+  });
+
   it('C36 no packet reaches a container before the policy that denies it is in force', async () => {
     const address = '10.240.0.40';
     const target = await rig.container({ interfaces: [{ name: 'eth0', network: 'sticky', address: [address] }] });
