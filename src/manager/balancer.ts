@@ -119,12 +119,14 @@ export function createBalancer(deps: Dependencies): Balancer {
     if (first) return;
     const known = reports.known();
     const view = { ...known, nodes: new Map([...known.nodes, [node, own]]) };
-    entries = services.map((service) => ({
+    const next = services.map((service) => ({
       service,
       backends: backendsOf(service, candidates, view),
       conflict: conflictOf(service, heard),
     }));
-    await nodePorts.settle(entries.filter(({ conflict }) => conflict === null));
+    await nodePorts.settle(next.filter(({ conflict }) => conflict === null));
+    // shown only now: what is shown of a node port is in force
+    entries = next;
     await write();
     await compare();
   }

@@ -90,8 +90,12 @@ describe('the command', () => {
       reads: /"bridge"/,
     },
     { argv: ['network', 'check', 'web'], asked: ['checkNetwork', 'web'], reads: /as it was made/ },
-    { argv: ['service', 'list'], asked: ['services'], reads: /web +10\.96\.0\.10 +80→8080\/tcp +degraded +1 of 2/ },
-    { argv: ['service', 'show', 'web'], asked: ['service', 'web'], reads: /102 +web2 +node2 +10\.244\.2\.7 +down .*Connection refused/ },
+    { argv: ['service', 'list'], asked: ['services'], reads: /web +10\.96\.0\.10 nodes:30080 +80→8080\/tcp +degraded +1 of 2/ },
+    {
+      argv: ['service', 'show', 'web'],
+      asked: ['service', 'web'],
+      reads: /node port +30080, served by this node[^]*102 +web2 +node2 +10\.244\.2\.7 +down .*Connection refused/,
+    },
     { argv: ['container', 'list'], asked: ['containers'], reads: /101 +running +eth0 +web +attached +10\.20\.0\.10/ },
     { argv: ['container', 'show', '101'], asked: ['container', 101], reads: /\/run\/netns\/ct101/ },
     {
