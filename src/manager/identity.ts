@@ -1,3 +1,4 @@
+import { setTimeout as pause } from 'node:timers/promises';
 import { attachmentIdOf } from '../core/cilium-plugin.ts';
 import { ciliumLabels, identityOf } from '../core/labels.ts';
 import { asPveCniError, errorRecord } from '../model/errors.ts';
@@ -12,6 +13,10 @@ export async function labelsOf({ node, settings, configuration, proxmox }: Depen
   const identity = identityOf({ ...facts, vmid, node, network, identityTags: cluster.identityTags, labels });
   return ciliumLabels(identity, settings.cilium.clusterName);
 }
+
+/** How often, and after how long each, it is looked whether a change that "failed" was made, ms. */
+const looks = 10;
+const lookMs = 200;
 
 export interface Identities {
   /** Gives every endpoint the labels that its container has now. Never throws. */
@@ -42,9 +47,23 @@ export function createIdentities(deps: Dependencies, operations: Operations): Id
         const labels = await labelsOf(deps, vmid, network);
         context.record();
         context.changed(endpoint.labels.join('\n'), labels.join('\n'));
-        await cilium.agent.relabel(id, labels);
+        await relabel(id, labels);
         context.say(`container ${vmid}: new identity of ${ifname}: ${difference(endpoint.labels, labels)}`);
       });
+    }
+  }
+
+  /** The agent says "failed" of a change that it made, too, when a build of the endpoint that was under way took its turn. */
+  async function relabel(id: string, labels: readonly string[]): Promise<void> {
+    try {
+      await cilium.agent.relabel(id, labels);
+    } catch (error) {
+      for (let look = 0; look < looks; look++) {
+        const now = await cilium.agent.endpoint(id);
+        if (now && sameLabels(now.labels, labels)) return;
+        await pause(lookMs);
+      }
+      throw error;
     }
   }
 
