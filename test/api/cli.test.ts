@@ -94,7 +94,7 @@ describe('the command', () => {
     {
       argv: ['service', 'show', 'web'],
       asked: ['service', 'web'],
-      reads: /node port +30080, served by this node[^]*102 +web2 +node2 +10\.244\.2\.7 +down .*Connection refused/,
+      reads: /node port +30080, served by this node[\s\S]*102 +web2 +node2 +10\.244\.2\.7 +down .*Connection refused/,
     },
     { argv: ['container', 'list'], asked: ['containers'], reads: /101 +running +eth0 +web +attached +10\.20\.0\.10/ },
     { argv: ['container', 'show', '101'], asked: ['container', 101], reads: /\/run\/netns\/ct101/ },
