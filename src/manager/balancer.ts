@@ -62,7 +62,7 @@ export function createBalancer(deps: Dependencies): Balancer {
   const file = ciliumPaths(settings).services;
   const checks = createHealthChecks(deps, soon);
   const reports = createBackendReports({ etcd: deps.etcd, node, clusterName: settings.cilium.clusterName, clock, log, changed: soon });
-  const nodePorts = createNodePortKeeper(deps);
+  const nodePorts = createNodePortKeeper(deps, node);
   let knowledge: Knowledge | null = null;
   let identities = { at: 0, labels: new Map<number, string[]>() };
   /** why the agent does not answer; null: it does */

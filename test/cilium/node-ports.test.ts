@@ -178,6 +178,31 @@ describe('node ports', function () {
   });
 });
 
+describe('node ports where nodes route', function () {
+  this.timeout(240_000);
+  const rig = useCilium({ nodes: 2, ownRoots: true, files, settings: { routing: 'native', nativeRange: '10.201.0.0/16' } });
+  const { write, shows, backend, lan } = helpers(rig);
+  const filterBridged = (value: 0 | 1) =>
+    Promise.all(rig.lab.nodes.map((node) => node.run('sh', '-c', `echo ${value} > /proc/sys/net/bridge/bridge-nf-call-iptables`)));
+
+  it('reach backends on all nodes, unless bridged packets are filtered, which the service says', async () => {
+    const [near, far] = [await backend(0), await backend(1)];
+    const nodes = ['10.99.0.11', '10.99.0.12'];
+    try {
+      await filterBridged(0);
+      write('services/web.yaml', web());
+      await shows('ready', 2);
+      for (const address of nodes) assert.deepEqual(await lan(address), new Set([String(near.vmid), String(far.vmid)]), address);
+      await filterBridged(1);
+      await shows('degraded', 2);
+      assert.match((await show(rig, 0)).message, /bridge-nf-call-iptables is 1.*tunnel/);
+      assert.deepEqual(await lan(nodes[0]), new Set([String(near.vmid), 'nobody']), 'what is said is so');
+    } finally {
+      await filterBridged(1);
+    }
+  });
+});
+
 describe('node ports on IPv6', function () {
   this.timeout(240_000);
   const rig = useCilium({ files, ipv6: true });
