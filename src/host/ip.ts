@@ -11,7 +11,15 @@ const addressList = z.array(
     mtu: z.number().optional(),
     address: z.string().optional(),
     addr_info: z
-      .array(z.object({ local: z.string().optional(), prefixlen: z.number().optional(), scope: z.string().optional() }))
+      .array(
+        z.object({
+          local: z.string().optional(),
+          prefixlen: z.number().optional(),
+          scope: z.string().optional(),
+          /** it has an end */
+          dynamic: z.boolean().default(false),
+        }),
+      )
       .default([]),
   }),
 );

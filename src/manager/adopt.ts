@@ -17,6 +17,9 @@ export interface Adopted {
   absent: string[];
 }
 
+/** longer than an operation lasts */
+const lentSeconds = 120;
+
 /** Cilium's numbers of `reserved:host`, `health` and `remote-node` (pkg/identity/numericidentity.go). */
 const nodeIdentities = new Set([1, 4, 6]);
 
@@ -58,9 +61,10 @@ export async function findAdopted(deps: Dependencies, life: Life, wanted: Contai
       `cannot protect ${wanted.name} of container ${vmid}: Cilium takes the first interface of a container, which is ${first?.ifname}; protect that one`,
       context,
     );
-  const present = addressesOf(link);
-  const known = present.length > 0 ? present : (await proxmox.nics(vmid)).find(({ ifname }) => ifname === wanted.name)?.addresses;
-  const addresses = known ?? [];
+  const planned = (await proxmox.nics(vmid)).find(({ ifname }) => ifname === wanted.name)?.addresses ?? [];
+  const lent = addressesOf({ ...link, addr_info: link.addr_info.filter(({ dynamic }) => dynamic) });
+  const present = addressesOf(link).filter((address) => !(lent.includes(address) && planned.includes(address)));
+  const addresses = present.length > 0 ? present : planned;
   return { hostInterface, mac: link.address ?? '', addresses, absent: addresses.filter((address) => !present.includes(address)) };
 }
 
@@ -123,7 +127,8 @@ export function previousResult({ hostInterface, mac, addresses }: Adopted, ifnam
 }
 
 /** Runs work while the link has the addresses that the container is going to give it: Cilium reads them from there. Afterwards the link
- *  is as it was, so that the container's own set-up finds nothing in its way. */
+ *  is as it was, so that the container's own set-up finds nothing in its way. Should the service die meanwhile, they are known by having an
+ *  end, which comes by itself. */
 export async function withAddresses<T>(
   { host }: Dependencies,
   { absent }: Adopted,
@@ -133,7 +138,10 @@ export async function withAddresses<T>(
 ): Promise<T> {
   if (absent.length === 0) return work();
   await host.ip.batch(
-    absent.map((address) => `address add ${address} dev ${ifname}${address.includes(':') ? ' nodad' : ''}`),
+    absent.map(
+      (address) =>
+        `address replace ${address} dev ${ifname} valid_lft ${lentSeconds} preferred_lft ${lentSeconds}${address.includes(':') ? ' nodad' : ''}`,
+    ),
     netns,
   );
   try {

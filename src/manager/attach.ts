@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { type Birth, podArgs } from '../cilium/plugin-socket.ts';
-import { ciliumPlugin, usesCilium } from '../core/cilium-plugin.ts';
+import { adopts, ciliumPlugin, usesCilium } from '../core/cilium-plugin.ts';
 import { chooseMac } from '../core/ids.ts';
 import { canonicalIp } from '../core/ip.ts';
 import { poolOf } from '../core/pools.ts';
@@ -136,11 +136,12 @@ export async function attach(deps: Dependencies, life: Life, wanted: ContainerIn
         const attached: Attachment = { ...intent, phase: 'attached', result, since: clock(), ...factsOf(result, wanted.name, intent) };
         // the end of the operation, before anybody is answered, or the next intent makes it durable
         await trace('journal:attached', async () => store.relaxed(() => store.attachments.put(attached)));
-        if (gate) await deps.datapath.gate.open(gate);
+        if (gate) await deps.datapath.gate.open(gate, attached.hostInterface);
         return attached;
       } catch (thrown) {
-        // a gate stays closed: it is opened when nothing is to be protected any more
-        await undo(deps, intent, thrown);
+        const undone = await undo(deps, intent, thrown);
+        // a gate before what others made stays closed: it is opened when nothing is to be protected any more
+        if (gate && undone && !adopted) await deps.datapath.gate.open(gate);
         throw named(intent, thrown);
       }
     },
@@ -187,12 +188,16 @@ function named({ vmid, ifname, network }: Attachment, thrown: unknown): unknown 
   return failure(error.code, message, { ...error.context, vmid, ifname, network }, error);
 }
 
-/** The runtime has undone its chain already when its error says so; anything else is undone here. */
-async function undo(deps: Dependencies, intent: Attachment, thrown: unknown): Promise<void> {
+/** The runtime has undone its chain already when its error says so; anything else is undone here. What others made waits behind its gate
+ *  until somebody decides what becomes of it. Returns whether it is done. */
+async function undo(deps: Dependencies, intent: Attachment, thrown: unknown): Promise<boolean> {
   const error = asPveCniError(thrown);
   deps.log.warn({ vmid: intent.vmid, ifname: intent.ifname, network: intent.network, error: errorRecord(error) }, 'attach failed; undone');
-  if (error.name === 'CNIError' && error.context.undone !== false) deps.store.attachments.remove(intent.vmid, intent.ifname);
-  else await detach(deps, intent, { timeoutMs: deps.settings.timeouts.stopSeconds * 1000 });
+  if (error.name !== 'CNIError' || error.context.undone === false)
+    return detach(deps, intent, { timeoutMs: deps.settings.timeouts.stopSeconds * 1000, gated: true });
+  if (adopts(intent.request.conflist)) wait(deps, intent, error);
+  else deps.store.attachments.remove(intent.vmid, intent.ifname);
+  return true;
 }
 
 /** What people ask for, out of a plugin's result. */

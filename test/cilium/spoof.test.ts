@@ -6,6 +6,14 @@ import { until } from '../support/until.ts';
 import { gateway } from './lab.ts';
 import { reaches, useCilium } from './rig.ts';
 
+const silence = (vmid: number) => `apiVersion: cilium.io/v2
+kind: CiliumNetworkPolicy
+metadata: { name: silence, namespace: default }
+spec:
+  endpointSelector: { matchLabels: { vmid: "${vmid}" } }
+  egressDeny: [{ toEntities: [all] }]
+`;
+
 /** Root inside a container on a chained network. What it does in its network namespace is done from outside here, by nsenter: no busybox
  *  makes pairs with chosen numbers. */
 describe('a hostile container on a chained network', () => {
@@ -53,5 +61,34 @@ describe('a hostile container on a chained network', () => {
       [hostInterface],
     );
     assert.equal(await reaches(victim, gateway), true);
+  });
+
+  it('that takes another MAC while its interface is being made sends nothing before its policy is in force', async function () {
+    this.timeout(120_000);
+    rig.daemon.write('networks/web.yaml', 'type: bridge\nsubnets: [{ cidr: 10.20.0.0/24, gateway: 10.20.0.1 }]\n');
+    rig.daemon.write('networks/guarded.yaml', 'type: cilium\nmode: chained\non: web\n');
+    const container = await rig.container({ interfaces: [] });
+    rig.daemon.write('policies/silence.yaml', silence(container.vmid));
+    await container.start();
+    await rig.daemon.reconciled();
+    const forged = '02:00:00:00:00:99';
+    const hostile = `until ip link set eth0 address ${forged}; do :; done 2>/dev/null
+      ip link set eth0 up; until ip addr add 10.20.0.77/24 dev eth0; do :; done; arp -s 10.20.0.1 02:00:00:00:00:01
+      while :; do ping -c 1 -W 1 10.20.0.1 & usleep 5000 2>/dev/null || sleep 0.01; done`;
+    const running = execa('timeout', ['60', 'nsenter', '-t', String(await container.initPid()), '-n', 'busybox', 'sh', '-c', hostile], {
+      reject: false,
+      stdio: 'ignore',
+    });
+    const bridge = (await execa('sh', ['-c', 'ip -o link show type bridge | grep -o "cni[^:@]*" | head -1'])).stdout;
+    const capture = execa('timeout', ['45', 'tcpdump', '-lnei', bridge, `icmp and ether src ${forged}`], { reject: false });
+    await until('the capture runs', async () => (await execa('pgrep', ['-f', `tcpdump -lnei ${bridge}`], { reject: false })).stdout !== '');
+    const attached = await rig.daemon.cli('container', 'attach', String(container.vmid), 'eth0=guarded');
+    assert.equal(attached.exitCode, 0, attached.stderr);
+    // what it is made of was changed in the middle
+    assert.match(await inside(container, 'ip link show eth0'), new RegExp(forged));
+    running.kill();
+    capture.kill();
+    assert.equal((await capture).stdout, '');
+    for (const file of ['policies/silence.yaml', 'networks/guarded.yaml', 'networks/web.yaml']) rig.daemon.remove(file);
   });
 });
