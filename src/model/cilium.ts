@@ -16,7 +16,7 @@ const ciliumEncryptions = ['none', 'wireguard', 'ipsec'] as const;
 
 const etcdCluster = z.strictObject({
   endpoints: z
-    .array(z.string().regex(/^https?:\/\/[^\s/]+$/, 'must be http://HOST:PORT or https://HOST:PORT'))
+    .array(z.string().regex(/^https?:\/\/[^\s/@]+$/, 'must be http://HOST:PORT or https://HOST:PORT, without a password'))
     .min(1)
     .max(16),
   caFile: absolutePath.optional().meta({ description: 'certificates that the servers are checked by' }),
