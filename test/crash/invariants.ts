@@ -12,6 +12,10 @@ export interface Expected {
   sticky: readonly string[];
   /** networks that leave addresses to host-local: name → its dataDir */
   hostLocal?: Readonly<Record<string, string>>;
+  /** networks whose addresses are those of another: name → the other */
+  pools?: Readonly<Record<string, string>>;
+  /** pairs of the node that no container has */
+  foreignLinks?: RegExp;
 }
 
 /** What a running container really has, seen from inside its network namespace. */
@@ -92,12 +96,19 @@ function said({ name, network, state, addresses, mac }: InterfaceView): string {
 }
 
 /** I2: the store's rows, the reservations' files and what is configured or attached are the same */
-function addressesAgree(daemon: Daemon, { sticky }: Expected, views: readonly ContainerView[], rows: readonly AddressView[]): string[] {
+function addressesAgree(
+  daemon: Daemon,
+  { sticky, pools = {} }: Expected,
+  views: readonly ContainerView[],
+  rows: readonly AddressView[],
+): string[] {
   const owner = ({ vmid, ifname }: { vmid: number; ifname: string }) => `${vmid}/${ifname}`;
   const stored = new Map(rows.map((row) => [`${row.network}/${row.address}`, owner(row)]));
   const filed = new Map(reservationFiles(daemon.root));
   const wanted = views.flatMap(({ vmid, interfaces }) =>
-    interfaces.filter(({ network }) => sticky.includes(network)).map((one) => ({ ...one, owner: owner({ vmid, ifname: one.name }) })),
+    interfaces
+      .map((one) => ({ ...one, network: pools[one.network] ?? one.network, owner: owner({ vmid, ifname: one.name }) }))
+      .filter(({ network }) => sticky.includes(network)),
   );
   const owners = new Set(wanted.map((one) => `${one.network} ${one.owner}`));
   return [
@@ -157,14 +168,14 @@ function noTwoOwners(inside: ReadonlyMap<number, Inside[]>): string[] {
 /** What gc does not look for since plugins own it: links without a container, host-local's files, rules for addresses. */
 async function nothingOnTheHost(
   daemon: Daemon,
-  { hostLocal = {} }: Expected,
+  { hostLocal = {}, foreignLinks }: Expected,
   views: readonly ContainerView[],
   inside: ReadonlyMap<number, Inside[]>,
 ): Promise<string[]> {
   const links = JSON.parse((await execa('ip', ['-json', 'link', 'show', 'type', 'veth'])).stdout || '[]') as { ifname: string }[];
   const known = new Set(views.flatMap(({ interfaces }) => interfaces.map((one) => one.hostInterface)));
   const live = new Set([...inside.values()].flat().flatMap(({ addresses }) => addresses));
-  const rules = (await execa('iptables-save')).stdout.split('\n').filter((line) => line.startsWith('-A'));
+  const rules = (await execa('iptables-save')).stdout.split('\n').filter((line) => /^-A (?!CILIUM_)/.test(line));
   const given = Object.entries(hostLocal).flatMap(([network, dataDir]) =>
     list(join(dataDir, network)).filter((name) => /^[\d.]+$/.test(name)),
   );
@@ -173,7 +184,7 @@ async function nothingOnTheHost(
   );
   const pins = list(daemon.netnsDir).filter((name) => !views.some((view) => view.running && name === `ct${view.vmid}`));
   return [
-    ...links.filter(({ ifname }) => !known.has(ifname)).map(({ ifname }) => `left: link ${ifname}`),
+    ...links.filter(({ ifname }) => !known.has(ifname) && !foreignLinks?.test(ifname)).map(({ ifname }) => `left: link ${ifname}`),
     ...rules
       .filter((rule) => (rule.match(/[\d.]+(?=\/32)/g) ?? []).some((address) => !live.has(address)))
       .map((rule) => `left: rule ${rule}`),
