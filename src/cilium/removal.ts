@@ -62,7 +62,8 @@ export async function uninstall(
     await rm(`${etcDir}/sysctl.d/${sysctlFile}`, { force: true });
     await rm(installed.plugin, { force: true });
     await rm(paths.current, { force: true });
-    await rm(dirname(paths.configDir), { recursive: true, force: true });
+    // somebody may be writing a policy's file in this moment
+    await rm(dirname(paths.configDir), { recursive: true, force: true, maxRetries: 10, retryDelay: 100 });
     if (await host.systemd.runs()) await host.systemd.reload();
   });
   return `Cilium ${installed.version} is removed`;
