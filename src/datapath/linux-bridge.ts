@@ -71,5 +71,5 @@ export async function ourBridges(host: Host): Promise<{ name: string; network: s
 
 function hasAddress(local: Awaited<ReturnType<Host['localAddresses']>>, link: string, address: string): boolean {
   if (!address.includes(':')) return local.ipv4.has(address);
-  return local.ipv6.some((one) => one.link === link && canonicalIp(one.address.match(/.{4}/g)?.join(':') ?? '') === canonicalIp(address));
+  return local.ipv6.some((one) => one.link === link && canonicalIp(one.address) === canonicalIp(address));
 }

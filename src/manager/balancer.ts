@@ -1,7 +1,7 @@
 import type { AgentConfig, Frontend, KnownAddress } from '../cilium/agent.ts';
 import { subnetContains } from '../core/addresses.ts';
 import { ciliumPaths } from '../core/cilium-agent.ts';
-import { canonicalIp, formatIp } from '../core/ip.ts';
+import { canonicalIp } from '../core/ip.ts';
 import { labelValue, vmidOf } from '../core/labels.ts';
 import {
   type Backend,
@@ -268,7 +268,7 @@ function takenOf(
     ...single.map(({ cidr }) => [canonical(cidr), 'an address that Cilium knows to be in use'] as const),
     ...known.filter(({ hostIP }) => hostIP !== '').map(({ hostIP }) => [canonical(hostIP), 'the address of a node'] as const),
     ...[...local.ipv4].map((address) => [address, 'an address of this node'] as const),
-    ...local.ipv6.map(({ address }) => [formatIp({ family: 6, value: BigInt(`0x${address}`) }), 'an address of this node'] as const),
+    ...local.ipv6.map(({ address }) => [canonical(address), 'an address of this node'] as const),
     ...candidates.map(({ address, vmid }) => [address, `the address of container ${vmid}`] as const),
   ]);
 }

@@ -56,6 +56,7 @@ export function createManager(deps: Dependencies): RunningManager {
     { what: 'look whether labels have changed', everyMs: followMs, work: identities.settleIfChanged },
     { what: 'look for waiting interfaces', everyMs: followMs, work: () => attachWaiting(deps, operations) },
     { what: 'keep the routes to other nodes', everyMs: followMs, work: () => remoteRoutes(false) },
+    { what: 'repair the routes to other nodes', everyMs: reconcileMs, work: () => remoteRoutes(true) },
   ]);
 
   async function start(): Promise<void> {

@@ -14,16 +14,11 @@ export function createRemoteRoutes({ host, settings, configuration, cilium, data
     const all = subnets.length > 0 ? await cilium.whereabouts() : [];
     if (!all) return;
     const { ipv4, ipv6 } = await host.localAddresses();
-    const isOwn = (node: string) => ipv4.has(node) || ipv6.some(({ address }) => canonicalIp(colons(address)) === canonicalIp(node));
+    const isOwn = (node: string) => ipv4.has(node) || ipv6.some(({ address }) => canonicalIp(address) === canonicalIp(node));
     const remote = all.filter(({ address, node }) => !isOwn(node) && subnets.some((cidr) => subnetContains({ cidr }, address)));
     const now = JSON.stringify(remote);
     if (now === known && !anew) return;
     await datapath.applyRemoteRoutes(remote);
     known = now;
   };
-}
-
-/** 32 hex digits, as procfs writes an IPv6 address */
-function colons(digits: string): string {
-  return digits.match(/.{4}/g)?.join(':') ?? '';
 }
