@@ -8,7 +8,7 @@ import { detach } from './detach.ts';
 import { openGates } from './garbage.ts';
 import { writeMarkers } from './markers.ts';
 import type { OperationContext, Operations } from './operations.ts';
-import { settle } from './settle.ts';
+import { type Settled, settle } from './settle.ts';
 
 export interface AttachWish {
   interface: ContainerInterface;
@@ -66,19 +66,17 @@ export async function attachInterface(
       await deps.reservations.releaseFor(vmid, name).catch(() => {});
       throw error;
     }
-    return done(
-      deps,
-      vmid,
-      context,
-      before,
-      `${name} of container ${vmid} joins network "${network.name}" ${settled.running ? 'now' : 'at its next start'}`,
-    );
+    return done(deps, vmid, context, before, `${name} of container ${vmid} joins network "${network.name}" ${when(settled)}`);
   });
 }
 
 /** A running container becomes what its file says. */
 function settleNow(deps: Dependencies, vmid: number, context: OperationContext) {
   return settle(deps, vmid, context, { allOrNothing: false, detachTimeoutMs: deps.settings.timeouts.pluginSeconds * 1000 });
+}
+
+function when({ running }: Settled): string {
+  return running ? 'now' : 'at its next start';
 }
 
 /** What is left of an interface that could not be attached: one that others made waits behind its gate. */
@@ -117,13 +115,7 @@ export async function moveInterface(
       await settleNow(deps, vmid, context);
       throw error;
     }
-    return done(
-      deps,
-      vmid,
-      context,
-      before,
-      `${ifname} of container ${vmid} is on network "${network}" ${settled.running ? 'now' : 'at its next start'}`,
-    );
+    return done(deps, vmid, context, before, `${ifname} of container ${vmid} is on network "${network}" ${when(settled)}`);
   });
 }
 
