@@ -41,7 +41,7 @@ for (const { name, release, hostTests } of releases)
     let ready = false;
     it('installs what it needs and builds', async function () {
       this.timeout(20 * minutes);
-      await inRoot('setup', ['-n'], 'scripts/setup', '--test');
+      await inRoot('setup', ['-n'], 'scripts/setup', '--test', 'host');
       ready = true;
     });
 
