@@ -1,5 +1,5 @@
 // node scripts/summarize.mjs FOLDER SUITE...
-// The end of scripts/test: time of each suite, what was skipped and why, what failed, and the totals as the last line.
+// The end of scripts/test: time of each suite, what was skipped and why, what failed once and then passed, what failed, and the totals as the last line.
 // Fails when a test failed, when a suite ended badly, and when one ran nothing.
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -11,6 +11,8 @@ console.log('\n== summary');
 for (const { suite, seconds, passed, failed, skipped } of outcomes)
   console.log(`${suite.padEnd(8)} ${String(seconds).padStart(5)} s  ${counts(passed.length, failed.length, skipped.length)}`);
 for (const { suite, skipped } of outcomes) for (const { name, reason } of skipped) console.log(`skipped  ${suite}: ${name}: ${reason}`);
+for (const { suite, repeated } of outcomes)
+  for (const { name, error } of repeated) console.log(`repeated ${suite}: ${name}: ${error.split('\n', 1)[0]}`);
 for (const { suite, failed } of outcomes) for (const { name } of failed) console.log(`failed   ${suite}: ${name}`);
 
 const total = (kind) => outcomes.reduce((sum, outcome) => sum + outcome[kind].length, 0);
@@ -21,7 +23,7 @@ function outcomeOf(suite) {
   const [status, seconds] = readFileSync(join(folder, `${suite}.end`), 'utf8')
     .trim()
     .split(' ');
-  const outcome = { suite, seconds: Number(seconds), passed: [], failed: [], skipped: [] };
+  const outcome = { suite, seconds: Number(seconds), passed: [], failed: [], skipped: [], repeated: [] };
   if (status === 'absent') return { ...outcome, skipped: [{ name: 'the whole suite', reason: `test/${suite} does not exist` }] };
   if (suite === 'check') return { ...outcome, [status === '0' ? 'passed' : 'failed']: [{ name: 'npm run check' }] };
   const file = join(folder, `${suite}.json`);

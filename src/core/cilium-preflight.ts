@@ -238,6 +238,8 @@ function firewallFindings({ settings, facts: { firewall } }: PreflightInput): Fi
   const text = ({ what, port, protocol }: (typeof wanted)[number]) =>
     port === null ? `protocol ${protocol} (${what})` : `${port}/${protocol} (${what})`;
   const list = wanted.map(text).join(' and ');
+  if (firewall.unread !== null)
+    return [warning(`whether other nodes are let through to ${list} is not known: ${firewall.unread}`, 'make `nft list ruleset` work')];
   if (firewall.filters === null) return [ok(`other nodes must be let through to ${list}; nothing here filters it${outgoing}`)];
   const closed = wanted.filter(({ port }) => (port === null ? !firewall.esp : !firewall.ports.includes(port)));
   if (closed.length === 0) return [ok(`${firewall.filters} names ${list}${outgoing}`)];

@@ -220,16 +220,16 @@ const chainList = z.looseObject({
 });
 
 async function firewall(run: Run): Promise<NodeFacts['firewall']> {
-  const [chainText, rules] = await Promise.all([
-    run(['nft', '--json', 'list', 'chains']).catch(() => '{"nftables":[]}'),
-    run(['nft', 'list', 'ruleset']).catch(() => ''),
-  ]);
-  // the agent opens what goes out, in chains of its own
-  const others = rules.replace(/^\s*chain CILIUM_\w* \{[^}]*\}/gm, '');
+  const listing = await Promise.all([run(['nft', '--json', 'list', 'chains']), run(['nft', 'list', 'ruleset'])]).catch(reasonOf);
+  if (typeof listing === 'string') return { unread: listing, filters: null, ports: [], esp: false };
+  const [chainText, rules] = listing;
+  // the agent opens what goes out, in chains of its own; while it writes them anew the former ones are called OLD_
+  const others = rules.replace(/^([ \t]*)chain (?:OLD_)?CILIUM_\w* \{[\s\S]*?^\1\}/gm, '');
   const chains = chainList.parse(JSON.parse(chainText)).nftables.flatMap(({ chain }) => (chain ? [chain] : []));
   const proxmox = chains.find(({ table, name }) => name === 'PVEFW-INPUT' || table.startsWith('proxmox-firewall'));
   const dropping = chains.find(({ hook, policy }) => hook === 'input' && policy === 'drop');
   return {
+    unread: null,
     filters: proxmox ? 'Proxmox’s firewall' : dropping ? `the chain ${dropping.name} of table ${dropping.table}` : null,
     ports: [...others.matchAll(/dport \{?\s*([\d, -]+)/g)].flatMap(([, list = '']) => (list.match(/\d+/g) ?? []).map(Number)),
     esp: /\besp\b/.test(others),

@@ -28,6 +28,8 @@ export interface NodeFacts {
   /** why each endpoint of etcd is not healthy; null: it is */
   etcd: readonly { endpoint: string; problem: string | null }[];
   firewall: {
+    /** why the rules could not be read; null: they were */
+    unread: string | null;
     /** what filters what comes in, null for nothing */
     filters: string | null;
     /** ports that a rule names, whatever it does with them */

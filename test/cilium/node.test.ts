@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { execa } from 'execa';
 import { createCilium } from '../../src/cilium/cilium.ts';
 import { PveCniError } from '../../src/model/errors.ts';
+import { until } from '../support/until.ts';
 import { useCilium } from './rig.ts';
 
 describe('pve-cni cilium, beside a running agent', () => {
@@ -81,41 +82,40 @@ describe('pve-cni cilium, beside a running agent', () => {
   });
 
   it('finds a firewall, a program, a VXLAN and a route of others that are in the way', async () => {
-    await execa('sh', [
-      '-c',
+    const sh = (script: string) => execa('sh', ['-c', script]);
+    await sh(
       'nft add table inet other; nft add chain inet other in "{ type filter hook input priority 5; policy drop; }"; nft add rule inet other in accept',
-    ]);
-    await execa('sh', [
-      '-c',
-      'tc qdisc add dev vmbr0 clsact; tc filter add dev vmbr0 ingress bpf bytecode "1,6 0 0 4294967295," action ok || tc filter add dev vmbr0 ingress u32 match u32 0 0',
-    ]);
-    await execa('sh', [
-      '-c',
+    );
+    await sh(
       'ip link add other type vxlan id 5 dstport 8472; ip link add busy type veth peer name busy2; ip addr add 10.201.1.200/25 dev busy; ip link set busy up',
-    ]);
+    );
+    // what an agent that starts has for a moment
+    await sh('iptables -N OLD_CILIUM_TEST && iptables -A OLD_CILIUM_TEST -p udp --dport 8472 -j ACCEPT');
     try {
-      const { checks } = await json('preflight');
-      const found = checks
-        .filter(({ state }: { state: string }) => state !== 'ok')
-        .map(({ name, message }: { name: string; message: string }) => `${name}: ${message}`);
-      assert.ok(
-        found.some((line: string) => /^firewall: the chain in of table other filters .*8472\/udp/.test(line)),
-        found.join('\n'),
-      );
-      assert.ok(
-        found.some((line: string) => /^otherPrograms: on vmbr0 is also the tc filter/.test(line)),
-        found.join('\n'),
-      );
-      assert.ok(
-        found.some((line: string) => /^ranges: .*10\.201\.1\.0\/24.*overlaps 10\.201\.1\.200\/25, an address of busy/.test(line)),
-        found.join('\n'),
-      );
-      assert.ok(
-        found.some((line: string) => /^routing: other has the VXLAN port 8472/.test(line)),
-        found.join('\n'),
-      );
+      let found: string[] = [];
+      // the agent has just been started, and may yet take a program away that is not its own
+      await until(
+        'all of them are found',
+        async () => {
+          if (!/u32/.test((await sh('tc qdisc add dev vmbr0 clsact 2>&1; tc filter show dev vmbr0 ingress')).stdout))
+            await sh('tc filter add dev vmbr0 ingress u32 match u32 0 0');
+          const { checks } = await json('preflight');
+          found = checks
+            .filter(({ state }: { state: string }) => state !== 'ok')
+            .map(({ name, message }: { name: string; message: string }) => `${name}: ${message}`);
+          return [
+            /^firewall: the chain in of table other filters .*8472\/udp/,
+            /^otherPrograms: on vmbr0 is also the tc filter/,
+            /^ranges: .*10\.201\.1\.0\/24.*overlaps 10\.201\.1\.200\/25, an address of busy/,
+            /^routing: other has the VXLAN port 8472/,
+          ].every((pattern) => found.some((line) => pattern.test(line)));
+        },
+        30,
+      ).catch((error) => assert.fail(`${error.message}\n${found.join('\n')}`));
     } finally {
-      await execa('sh', ['-c', 'nft delete table inet other; tc qdisc del dev vmbr0 clsact; ip link del other; ip link del busy']);
+      await sh(
+        'iptables -F OLD_CILIUM_TEST; iptables -X OLD_CILIUM_TEST; nft delete table inet other; tc qdisc del dev vmbr0 clsact; ip link del other; ip link del busy',
+      );
     }
   });
 

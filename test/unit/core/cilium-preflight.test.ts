@@ -25,7 +25,7 @@ const facts: NodeFacts = {
     bpftool: 'v7',
   },
   etcd: [],
-  firewall: { filters: null, ports: [], esp: false },
+  firewall: { unread: null, filters: null, ports: [], esp: false },
   freeMegabytes: 20_000,
 };
 
@@ -149,6 +149,12 @@ describe('the preflight', () => {
       );
       assert.equal(found.length, 1, found.join('\n'));
     });
+
+  it('says when the firewall could not be read', () => {
+    const [found] = look({}, { firewall: { unread: 'nft is not there' } }).filter(({ name }) => name === 'firewall');
+    assert.equal(found?.state, 'warning');
+    assert.match(found?.message ?? '', /8472.* is not known: nft is not there/);
+  });
 
   it('lets a firewall pass that names the ports, and names etcd’s', () => {
     const settings = { encryption: 'wireguard', etcd: { endpoints: ['https://10.0.0.1:2379'] } };
