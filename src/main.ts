@@ -32,6 +32,7 @@ import { createMetrics } from './observe/metrics.ts';
 import { createOtlpExporter } from './observe/otlp.ts';
 import { createTrace, now, traceparent } from './observe/tracing.ts';
 import { createProxmoxFacts } from './proxmox/facts.ts';
+import { createHistoryFile } from './state/history-file.ts';
 import { createFlowStore } from './state/open-flow-store.ts';
 import { openStore } from './state/open-store.ts';
 import { createReservations } from './state/reservations.ts';
@@ -150,6 +151,7 @@ async function main(argv: readonly string[]): Promise<void> {
       agentSocket: settings.cilium.socket,
     }),
     etcd,
+    history: createHistoryFile(`${settings.stateDir}/history`),
     runtime: createCniRuntime({
       pluginDirs: settings.pluginDirs,
       cacheDir: settings.cniCacheDir,

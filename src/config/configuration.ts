@@ -50,7 +50,7 @@ export interface Configuration {
   /** Parses and validates a policy as if it were written, against the present ones. @throws ConfigurationError naming file and field */
   parsePolicy(text: string): Policy;
   /** Text of a file as it is on disk; null when there is none. */
-  readPolicy(file: string): Promise<string | null>;
+  readFile(file: string): Promise<string | null>;
   /** Writes a policy's text, as it is, in the file that it has or in policies/NAME.yaml. Gives the file. @throws ConfigurationError */
   writePolicy(text: string): Promise<string>;
   /** Moves a policy's file to archive/. */

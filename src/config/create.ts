@@ -188,7 +188,7 @@ export function createConfiguration(options: ConfigurationOptions): Configuratio
         await look();
       }),
     parsePolicy: policyFrom,
-    readPolicy: (file) => readText(file),
+    readFile: (file) => readText(file),
     writePolicy: (text) =>
       turns.runExclusive(async () => {
         await look();

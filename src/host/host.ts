@@ -3,6 +3,7 @@ import type { Trace } from '../model/operation.ts';
 import type { Execute } from './execute.ts';
 import { findTool, listFolder, readText, readTextUpTo, remove, writeDurably } from './files.ts';
 import { createIp } from './ip.ts';
+import { readAllLinkCounters } from './link-counters.ts';
 import { linkByIndex, listLinks, localAddresses, masterOf, portsOf, readLink } from './links.ts';
 import { listeningPorts } from './listeners.ts';
 import { createLxc } from './lxc.ts';
@@ -15,6 +16,7 @@ import { createRunLines } from './run-lines.ts';
 import { isStarting } from './starting.ts';
 import { ensureForwarding } from './sysctl.ts';
 import { createSystemd } from './systemd.ts';
+import { defaultRouteLinks } from './uplinks.ts';
 
 /** The system under us: the only room that touches it. */
 export type Host = ReturnType<typeof createHost>;
@@ -33,6 +35,8 @@ export function createHost(options: { trace: Trace; runDir: string; lxcPath: str
     lxc: createLxc(run, options.lxcPath, options.pveDir),
     ensureForwarding,
     // links
+    defaultRouteLinks,
+    linkCounters: readAllLinkCounters,
     linkByIndex,
     listeningPorts,
     listLinks,

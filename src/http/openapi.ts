@@ -31,7 +31,7 @@ export function openApiDocument(version: string): object {
 }
 
 function operation(row: Route): ZodOpenApiOperationObject {
-  const body = row.method === 'post' && Object.keys((row.body as { shape?: object }).shape ?? {}).length > 0;
+  const body = (row.method === 'post' || row.method === 'put') && Object.keys((row.body as { shape?: object }).shape ?? {}).length > 0;
   return {
     operationId: operationId(row),
     tags: [row.tag],

@@ -28,7 +28,7 @@ interface Input<Params, Query, Body> {
 }
 
 interface Definition<Params extends z.ZodObject, Query extends z.ZodObject, Body extends z.ZodType, Answer extends z.ZodType> {
-  method: 'get' | 'post' | 'delete';
+  method: 'get' | 'post' | 'put' | 'delete';
   /** as Express writes it: /v1/networks/:name */
   path: string;
   /** subject that the OpenAPI document groups it under */

@@ -9,6 +9,7 @@ import { loadBalancingRoutes } from './routes/load-balancing.ts';
 import { networkRoutes } from './routes/networks.ts';
 import { policyRoutes } from './routes/policies.ts';
 import { recordRoutes } from './routes/records.ts';
+import { reportRoutes } from './routes/reports.ts';
 import { serviceRoutes } from './routes/service.ts';
 
 /** Everything the socket serves, in the order in which paths are tried. */
@@ -22,6 +23,7 @@ export const routes: readonly Route[] = [
   ...ciliumAgentRoutes,
   ...ciliumMapRoutes,
   ...recordRoutes,
+  ...reportRoutes,
   ...flowRoutes,
   ...aboutRoutes,
 ];

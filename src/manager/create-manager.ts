@@ -12,11 +12,13 @@ import { identityViews } from './cluster-identities.ts';
 import { attachInterface, changeLabels, detachInterface } from './configure.ts';
 import type { Dependencies } from './dependencies.ts';
 import { examine } from './doctor.ts';
+import { fileText } from './file-texts.ts';
 import { flowLines, flowStatus, flowsView } from './flow-views.ts';
 import { answerHook } from './hooks.ts';
 import { createIdentities } from './identity.ts';
 import type { Manager } from './manager.ts';
 import { writeMarkers } from './markers.ts';
+import { createNodeReports } from './node-reports.ts';
 import { createOperations } from './operations.ts';
 import { createPolicyManager } from './policies.ts';
 import { protect, unprotect } from './protect.ts';
@@ -25,6 +27,7 @@ import { createReconciler } from './reconcile.ts';
 import { createRemoteRoutes } from './remote-routes.ts';
 import { createRounds } from './rounds.ts';
 import { settle } from './settle.ts';
+import { createTraffic, sampleMs, saveMs } from './traffic.ts';
 import { addressViews, containerView, debtView, inspectNetwork, networkView, operationView } from './views.ts';
 import { attachWaiting } from './waiting.ts';
 
@@ -45,6 +48,7 @@ export function createManager(deps: Dependencies): RunningManager {
   const reconciler = createReconciler(deps, operations, identities);
   const balancer = createBalancer(deps);
   const agentManager = createAgentManager(deps, operations);
+  const traffic = createTraffic(deps);
   const notices: string[] = [];
   const startedAt = clock();
   const remoteRoutes = createRemoteRoutes(deps);
@@ -57,6 +61,8 @@ export function createManager(deps: Dependencies): RunningManager {
     { what: 'look for waiting interfaces', everyMs: followMs, work: () => attachWaiting(deps, operations) },
     { what: 'keep the routes to other nodes', everyMs: followMs, work: () => remoteRoutes(false) },
     { what: 'repair the routes to other nodes', everyMs: reconcileMs, work: () => remoteRoutes(true) },
+    { what: 'read the counters', everyMs: sampleMs, work: traffic.sample },
+    { what: 'keep the history', everyMs: saveMs, work: traffic.save },
   ]);
 
   async function start(): Promise<void> {
@@ -75,6 +81,8 @@ export function createManager(deps: Dependencies): RunningManager {
     deps.flows.start();
     deps.flowIntake.start();
     balancer.start();
+    await traffic.start();
+    await traffic.sample();
     void reconciler.reconcile();
     void agentManager.syncCiliumKey();
     rounds.start();
@@ -130,6 +138,7 @@ export function createManager(deps: Dependencies): RunningManager {
   return {
     ...createPolicyManager(deps, operations),
     ...agentManager,
+    ...createNodeReports(deps, reconciler, traffic),
     start,
     async stop(graceMs) {
       rounds.stop();
@@ -142,6 +151,7 @@ export function createManager(deps: Dependencies): RunningManager {
       operations.close();
       await operations.drain(graceMs);
       await reconciler.idle();
+      await traffic.save();
       await deps.cilium.stop();
     },
     hook: (phase, request, requester, signal) => answerHook(deps, operations, phase, request, requester, signal),
@@ -169,7 +179,10 @@ export function createManager(deps: Dependencies): RunningManager {
       };
     },
     networks: () => Promise.all([...configuration.current.networks.values()].map((network) => networkView(deps, reconciler, network))),
-    network: async (name) => networkView(deps, reconciler, networkNamed(name)),
+    async network(name) {
+      const network = networkNamed(name);
+      return { ...(await networkView(deps, reconciler, network)), ...(await fileText(configuration, network.file)) };
+    },
     async conflist(name, target) {
       const network = networkNamed(name);
       const configured = target && configuration.current.containers.get(target.vmid)?.interfaces.find((one) => one.name === target.ifname);
@@ -225,7 +238,10 @@ export function createManager(deps: Dependencies): RunningManager {
     label: async (vmid, change, requester) => changed(vmid, await changeLabels(deps, operations, vmid, change, requester)),
     checkContainer: (vmid, options, requester) => checkContainer(vmid, options, requester),
     services: balancer.views,
-    service: balancer.view,
+    async service(name) {
+      const view = await balancer.view(name);
+      return { ...view, ...(await fileText(configuration, view.file)) };
+    },
     addresses: async ({ network }) => addressViews(deps, network),
     flows: (filter, page) => flowsView(deps.flows, filter, page),
     followFlows: (filter, options, signal) => flowLines(deps.flows, filter, options, signal),

@@ -10,6 +10,7 @@ import type { Host } from '../host/host.ts';
 import type { Operation, Trace } from '../model/operation.ts';
 import type { NodeConfig } from '../model/settings.ts';
 import type { ProxmoxFacts } from '../proxmox/facts.ts';
+import type { HistoryFile } from '../state/history-file.ts';
 import type { Reservations } from '../state/reservations.ts';
 import type { Store } from '../state/store.ts';
 import type { FlowIntake } from './flow-intake.ts';
@@ -36,6 +37,7 @@ export interface Dependencies {
   clusterIdentities: ClusterIdentities;
   ciliumMaps: Maps;
   etcd: Etcd;
+  history: HistoryFile;
   trace: Trace;
   /** epoch ms */
   clock: () => number;

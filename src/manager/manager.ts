@@ -19,16 +19,19 @@ import type { FlowLine, FlowsView } from '../model/flow-api.ts';
 import type { HookAnswer, HookPhase, HookRequest } from '../model/hook.ts';
 import type { LabelChange } from '../model/labels.ts';
 import type { Requester } from '../model/operation.ts';
+import type { NetworkDetail, ServiceDetail } from '../model/panel-api.ts';
 import type { AgentManager } from './cilium-agent.ts';
+import type { NodeReports } from './node-reports.ts';
 import type { PolicyManager } from './policies.ts';
 
 /** Everything that the doors can ask for. Each method throws PveCniErrors only. */
-export interface Manager extends AgentManager, PolicyManager {
+export interface Manager extends AgentManager, PolicyManager, NodeReports {
   /** A hook's observation. `signal` aborts when the client goes away: what was begun is undone. */
   hook(phase: HookPhase, request: HookRequest, requester: Requester, signal: AbortSignal): Promise<HookAnswer>;
   status(): Promise<StatusView>;
   networks(): Promise<NetworkView[]>;
-  network(name: string): Promise<NetworkView>;
+  /** With the text of its file. */
+  network(name: string): Promise<NetworkDetail>;
   /** The list that is (or would be) run; for one interface with `vmid` and `ifname`, else with placeholders. */
   conflist(name: string, target?: { vmid: number; ifname: string }): Promise<Conflist>;
   checkNetwork(name: string): Promise<CheckView>;
@@ -49,7 +52,8 @@ export interface Manager extends AgentManager, PolicyManager {
   checkContainer(vmid: number, options: { repair: boolean }, requester: Requester): Promise<CheckView>;
   addresses(filter: { network?: string | undefined }): Promise<AddressView[]>;
   services(): Promise<ServiceView[]>;
-  service(name: string): Promise<ServiceView>;
+  /** With the text of its file. */
+  service(name: string): Promise<ServiceDetail>;
   operations(filter: { vmid?: number | undefined; limit: number }): Promise<OperationView[]>;
   operation(id: string): Promise<OperationView>;
   /** A page of kept flows, newest first. */

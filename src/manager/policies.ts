@@ -121,12 +121,12 @@ export function createPolicyManager(deps: Dependencies, operations: Operations):
     },
     async policy(name) {
       const policy = policyNamed(deps, name);
-      return { ...viewOf(policy, await situationOf(deps)), text: await configuration.readPolicy(policy.file) };
+      return { ...viewOf(policy, await situationOf(deps)), text: await configuration.readFile(policy.file) };
     },
     applyPolicy: (text, requester) =>
       change(requester, async (context) => {
         const policy = configuration.parsePolicy(text);
-        const before = await configuration.readPolicy(policy.file);
+        const before = await configuration.readFile(policy.file);
         await configuration.writePolicy(text);
         context.changed(before, text);
         const why = await enforce(context.signal);
@@ -137,7 +137,7 @@ export function createPolicyManager(deps: Dependencies, operations: Operations):
     removePolicy: (name, requester) =>
       change(requester, async (context) => {
         const { file } = policyNamed(deps, name);
-        const before = await configuration.readPolicy(file);
+        const before = await configuration.readFile(file);
         await configuration.removePolicy(file);
         context.changed(before, null);
         const why = await enforce(context.signal);

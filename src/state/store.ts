@@ -1,3 +1,4 @@
+import type { EndedOperation } from '../core/durations.ts';
 import type { AddressReservation, Attachment, Debt, Life } from '../model/attachment.ts';
 import type { Operation } from '../model/operation.ts';
 
@@ -42,6 +43,8 @@ export interface Store {
     get(id: string): Operation | null;
     /** newest first; without spans */
     list(filter: { vmid?: number; limit: number; before?: number }): Operation[];
+    /** attaches and detaches that began after this (epoch ms) and have ended, newest first */
+    ended(since: number, limit: number): EndedOperation[];
     /** rows without an end, for the start of the service */
     open(): Operation[];
     /** removes ended rows older than this; returns how many */

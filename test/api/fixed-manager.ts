@@ -5,6 +5,7 @@ import type { CiliumConfigView, CiliumStatusView, CiliumWorkView } from '../../s
 import type { MapKind } from '../../src/model/cilium-map-kinds.ts';
 import type { IdentityView, MapContentOf, MapView } from '../../src/model/cilium-maps-api.ts';
 import type { FlowLossView, FlowView } from '../../src/model/flow-api.ts';
+import type { InterfaceStatus } from '../../src/model/panel-api.ts';
 import type { ContainerPolicyView, PolicyReceipt, PolicyView } from '../../src/model/policy-api.ts';
 
 const time = '2026-11-24T09:15:02.123Z';
@@ -321,6 +322,34 @@ const dropped: FlowView = {
 
 const loss: FlowLossView = { place: 'away', since: '2026-11-24T09:10:00.000Z', until: time, count: null };
 
+const file = { text: 'type: bridge\n', digest: '0beec7b5ea3f0fdbc95d0dd47f3c5bc275da8a33' };
+
+const interfaceStatus: InterfaceStatus = {
+  vmid: 101,
+  container: 'web1',
+  running: true,
+  ifname: 'eth0',
+  network: 'web',
+  type: 'bridge',
+  state: 'attached',
+  message: null,
+  addresses: ['10.20.0.10/24'],
+  configured: { network: 'web', address: 'auto', defaultRoute: null },
+  mac: '02:00:00:00:00:01',
+  mtu: 1500,
+  hostIfname: 'veth1234',
+  since: time,
+  defaultRoute: true,
+  names: [],
+  enforced: null,
+  traffic: { rxBytes: 2_500_000, txBytes: 1000, rxPackets: 9, txPackets: 8, rxDrops: 0, txDrops: 0, rxRate: 125_000, txRate: 0 },
+};
+
+const points = [
+  { time: 1_795_511_700, rxRate: 1000, txRate: 2000 },
+  { time: 1_795_511_710, rxRate: null, txRate: null },
+];
+
 /** What was asked of the manager: method and arguments. */
 export type Calls = [method: string, ...args: unknown[]][];
 
@@ -347,7 +376,7 @@ export function fixedManager(calls: Calls, changes: Partial<Manager> = {}): Mana
     checkPolicy: async () => check,
     containerPolicy: async () => containerPolicy,
     networks: async () => [network],
-    network: async () => network,
+    network: async () => ({ ...network, ...file }),
     conflist: async () => ({ cniVersion: '1.1.0', name: 'web', plugins: [{ type: 'bridge', mtu: 1500 }] }),
     checkNetwork: async () => check,
     containers: async () => [container],
@@ -359,8 +388,35 @@ export function fixedManager(calls: Calls, changes: Partial<Manager> = {}): Mana
     unprotect: async () => change,
     checkContainer: async () => check,
     addresses: async () => [address],
+    addressUse: async () => [{ network: 'web', family: 'ipv4', range: '10.20.0.2-10.20.0.254', size: 253, used: 1, kept: 0, free: 252 }],
+    interfaces: async () => [
+      interfaceStatus,
+      { ...interfaceStatus, vmid: 102, state: 'failed', message: 'the pool is empty', traffic: null },
+    ],
+    containerInterfaces: async () => [interfaceStatus],
+    topology: async () => ({
+      nodes: [
+        { id: 'uplink:eth0', kind: 'uplink', name: 'eth0', state: 'good', detail: 'up' },
+        { id: 'bridge:cnibr-web', kind: 'bridge', name: 'cnibr-web', state: 'good', detail: 'up' },
+        { id: 'network:web', kind: 'network', name: 'web', state: 'good', detail: 'bridge, 10.20.0.0/24', network: 'web' },
+        { id: 'container:101', kind: 'container', name: 'web1', state: 'critical', detail: 'running, 1 interface', vmid: 101 },
+      ],
+      edges: [
+        { from: 'bridge:cnibr-web', to: 'uplink:eth0', label: 'NAT', state: 'good' },
+        { from: 'network:web', to: 'bridge:cnibr-web', state: 'good' },
+        { from: 'container:101', to: 'network:web', label: 'eth0', state: 'critical' },
+      ],
+    }),
+    history: async (timeframe) => ({
+      timeframe,
+      stepSeconds: 10,
+      points,
+      bucketSeconds: 60,
+      operations: [{ time: 1_795_511_700, kind: 'attach', count: 3, failed: 1, p50Ms: 80, p99Ms: 95 }],
+    }),
+    containerHistory: async (_vmid, { timeframe }) => ({ timeframe, stepSeconds: 10, points }),
     services: async () => [service],
-    service: async () => service,
+    service: async () => ({ ...service, ...file }),
     operations: async () => [{ ...operation, spans: [] }],
     operation: async () => operation,
     flows: async () => ({ flows: [dropped, forwarded], next: 11, losses: [loss] }),

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { serviceView } from '../../model/api.ts';
 import { serviceName } from '../../model/names.ts';
+import { serviceDetail } from '../../model/panel-api.ts';
 import { route } from '../route.ts';
 
 export const loadBalancingRoutes = [
@@ -16,9 +17,9 @@ export const loadBalancingRoutes = [
     method: 'get',
     path: '/v1/services/:name',
     tag: 'services',
-    summary: 'One service',
+    summary: 'One service, with the text of its file',
     params: z.strictObject({ name: serviceName }),
-    answer: serviceView,
+    answer: serviceDetail,
     errors: ['SERVICE_UNKNOWN'],
     handle: ({ manager }, { params }) => manager.service(params.name),
   }),

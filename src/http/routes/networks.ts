@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { checkView, networkView } from '../../model/api.ts';
 import { cniVersions } from '../../model/cni.ts';
 import { ifname, networkName, vmidText } from '../../model/names.ts';
+import { networkDetail } from '../../model/panel-api.ts';
 import { route } from '../route.ts';
 
 const params = z.strictObject({ name: networkName });
@@ -32,9 +33,9 @@ export const networkRoutes = [
     method: 'get',
     path: '/v1/networks/:name',
     tag: 'networks',
-    summary: 'One network',
+    summary: 'One network, with the text of its file',
     params,
-    answer: networkView,
+    answer: networkDetail,
     errors: ['NETWORK_UNKNOWN'],
     handle: ({ manager }, { params }) => manager.network(params.name),
   }),

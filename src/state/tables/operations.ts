@@ -22,6 +22,10 @@ export function operationsTable(db: Database): Store['operations'] {
     all: listed('WHERE begin < @before'),
     ofContainer: listed('WHERE vmid = @vmid AND begin < @before'),
   };
+  // no index by time: the newest rows are the last ones
+  const newest = db.prepare<[], { kind: string; begin: number; end: number | null; outcome: string | null }>(
+    'SELECT kind, begin, "end", outcome FROM operations ORDER BY sequence DESC',
+  );
   const open = db.prepare(`SELECT ${quoted(columns)} FROM operations WHERE "end" IS NULL ORDER BY sequence`);
   const prune = db.prepare('DELETE FROM operations WHERE "end" < ?');
 
@@ -40,6 +44,14 @@ export function operationsTable(db: Database): Store['operations'] {
     list({ vmid, limit, before = Number.MAX_VALUE }) {
       const rows = vmid === undefined ? lists.all.all({ limit, before }) : lists.ofContainer.all({ vmid, limit, before });
       return rows.map(fromRow);
+    },
+    ended(since, limit) {
+      const found: ReturnType<Store['operations']['ended']> = [];
+      for (const { kind, begin, end, outcome } of newest.iterate()) {
+        if (begin < since || found.length === limit) break;
+        if (end !== null && (kind === 'attach' || kind === 'detach')) found.push({ kind, begin, end, failed: outcome !== 'ok' });
+      }
+      return found;
     },
     open: () => open.all().map(fromRow),
     prune: (olderThan) => prune.run(olderThan).changes,
