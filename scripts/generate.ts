@@ -4,6 +4,7 @@ import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { renderConfigurationReference } from '../src/config/reference.ts';
+import { bridgeDocument } from '../src/http/bridge.ts';
 import { openApiDocument } from '../src/http/openapi.ts';
 import { renderErrors } from './render-errors.ts';
 
@@ -14,6 +15,7 @@ const documents: { file: string; render: () => Promise<string> }[] = [
   { file: 'docs/errors.md', render: async () => renderErrors() },
   { file: 'docs/configuration.md', render: async () => renderConfigurationReference() },
   { file: 'docs/api/openapi.json', render: async () => `${JSON.stringify(openApiDocument(await version()), null, 2)}\n` },
+  { file: 'pve-ui/perl/PVE/CNI/routes.json', render: async () => `${JSON.stringify(bridgeDocument(await version()), null, 2)}\n` },
 ];
 
 let stale = 0;

@@ -1,0 +1,118 @@
+# What the bridge asks of the service, and what its answers and errors are to Proxmox.
+package PVE::CNI::Service;
+
+use strict;
+use warnings;
+use JSON ();
+use PVE::Exception ();
+use PVE::CNI::Client;
+use PVE::CNI::Settings;
+
+my $json = codec();
+
+# On lists of a thousand interfaces JSON in plain Perl takes a second; what is compiled takes milliseconds.
+sub codec {
+    for my $class (qw(JSON::XS Cpanel::JSON::XS)) {
+        (my $file = "$class.pm") =~ s{::}{/}g;
+        my $made = eval { require $file; $class->new->utf8->allow_nonref };
+        return $made if $made;
+    }
+    return JSON->new->utf8->allow_nonref;
+}
+
+my %unreachable = (
+    away => [503, 'the service pve-cnid does not answer on this node (%s); look at: systemctl status pve-cni'],
+    slow => [504, 'the service pve-cnid on this node gave %s; look at: journalctl -u pve-cni'],
+    rubbish => [502, 'the service pve-cnid on this node gave %s; look at: journalctl -u pve-cni'],
+);
+
+# call({ method, path, body }, { user, upid, seconds, fields }) returns the answer's data; dies with a PVE::Exception.
+# `fields` says which parameter each field of the request came from.
+sub call {
+    my ($request, $context) = @_;
+    my $answer = eval {
+        PVE::CNI::Client::request(
+            method => $request->{method},
+            path => $request->{path},
+            headers => {
+                'X-PVE-CNI-Door' => 'api',
+                'X-PVE-CNI-User' => user_for_header($context->{user}),
+                (defined $context->{upid} ? ('X-PVE-CNI-UPID' => $context->{upid}) : ()),
+            },
+            body => defined $request->{body} ? $json->encode($request->{body}) : undef,
+            seconds => $context->{seconds} // $PVE::CNI::Settings::read_seconds,
+        );
+    };
+    my $failure = $@;
+    raise_unreachable($failure) if !$answer;
+    my $data = eval { $json->decode($answer->{content}) };
+    raise_unreachable({ kind => 'rubbish', reason => 'something that is not JSON' }) if $@;
+    return $data if $answer->{status} < 300 && $answer->{type} =~ m{^application/json};
+    raise_problem($answer->{status}, $data, $context->{fields} // {});
+}
+
+# The service refuses names with what could end a header; those of Proxmox cannot have it, those of nobody else come here.
+sub user_for_header {
+    my ($user) = @_;
+    return 'unknown' if !defined $user || $user !~ /^[\x21-\x7e]{1,128}\z/;
+    return $user;
+}
+
+sub raise_unreachable {
+    my ($failure) = @_;
+    die $failure if ref $failure ne 'HASH'; # a task that was interrupted
+    my ($code, $text) = @{ $unreachable{ $failure->{kind} } };
+    throw(sprintf($text, $failure->{reason}), $code);
+}
+
+# RFC 9457 as Proxmox has it: status, one line, and what is wrong with which parameter.
+sub raise_problem {
+    my ($status, $problem, $fields) = @_;
+    raise_unreachable({ kind => 'rubbish', reason => "an answer with status $status that is no problem" })
+        if ref $problem ne 'HASH' || !defined $problem->{detail} || ref $problem->{detail};
+    # 401 would log the user out of the web interface
+    $status = 500 if $status < 400 || $status == 401;
+    my $line = $problem->{detail};
+    for my $part (qw(cure code)) {
+        my $text = $problem->{$part};
+        next if !defined $text || ref $text || $text eq '';
+        $line .= $part eq 'cure' ? "; $text" : " [$text]";
+    }
+    throw($line, $status, errors_by_parameter($problem, $fields));
+}
+
+sub errors_by_parameter {
+    my ($problem, $fields) = @_;
+    my $issues = ref $problem->{context} eq 'HASH' ? $problem->{context}->{issues} : undef;
+    return undef if ref $issues ne 'ARRAY';
+    my %errors;
+    for my $issue (grep { ref eq 'HASH' } @$issues) {
+        my ($field, $message) = @$issue{qw(field message)};
+        next if !defined $field || ref $field || !defined $message || ref $message;
+        # interface.address.0 belongs to the parameter of interface.address
+        my $parameter;
+        for (my $name = $field; $name ne '' && !defined $parameter; $name =~ s/(?:^|\.)[^.]*\z//) { $parameter = $fields->{$name} }
+        next if !defined $parameter;
+        my $line = one_line($message);
+        $errors{$parameter} = defined $errors{$parameter} ? "$errors{$parameter}; $line" : $line;
+    }
+    return %errors ? \%errors : undef;
+}
+
+sub throw {
+    my ($message, $code, $errors) = @_;
+    die PVE::Exception->new(one_line($message) . "\n", code => $code, ($errors ? (errors => $errors) : ()));
+}
+
+my %plain = ("\x{2018}" => "'", "\x{2019}" => "'", "\x{201c}" => '"', "\x{201d}" => '"', "\x{2013}" => '-', "\x{2014}" => '-', "\x{2026}" => '...');
+
+# Messages become HTTP's reason phrase, in which pveproxy can send neither line ends nor characters beyond Latin-1.
+sub one_line {
+    my ($text) = @_;
+    $text =~ s/[\x00-\x20\x7f]+/ /g;
+    $text =~ s/([^\x20-\x7e])/$plain{$1} \/\/ '?'/ge;
+    $text =~ s/^ | \z//g;
+    return length $text > 1000 ? substr($text, 0, 997) . '...' : $text;
+}
+
+1;

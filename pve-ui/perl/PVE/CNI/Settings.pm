@@ -1,0 +1,24 @@
+# Where things are on a node. Variables, so that tests can lay them elsewhere; nothing reads the environment, which is not ours here.
+package PVE::CNI::Settings;
+
+use strict;
+use warnings;
+
+our $socket = '/run/pve-cni/pve-cni.sock';
+our $kill_switch = '/etc/pve-cni/disable-api';
+our $panel_file = '/usr/share/pve-manager/js/pve-cni.js';
+our $panel_url = '/pve2/js/pve-cni.js';
+our $notes = '/run/pve-cni-bridge';
+
+(my $folder = __FILE__) =~ s{[^/]+\z}{};
+our $routes_file = "${folder}routes.json";
+
+our $connect_seconds = 2;
+our $read_seconds = 20;    # a question; it holds up one of pvedaemon's few workers
+our $task_seconds = 300;   # a task, which has a process of its own; the service ends its operations long before
+our $answer_bytes = 16 * 1024 * 1024;
+
+# Set, or nobody can tell: what cannot be looked at counts as set.
+sub switched_off { return -e $kill_switch || !($!{ENOENT} || $!{ENOTDIR}) }
+
+1;
