@@ -1,6 +1,6 @@
 #!/usr/bin/env node
 // Bundles the service, the command and the hookscript into dist/. better-sqlite3 is native and stays outside the bundle.
-import { chmod, copyFile, mkdir, readFile, writeFile } from 'node:fs/promises';
+import { chmod, copyFile, mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
@@ -32,8 +32,10 @@ if (missing.length > 0) {
 }
 
 await mkdir(join(root, 'dist'), { recursive: true });
+const inside = new Set();
 try {
   await Promise.all([...bundles.map(bundle), ...copies.map(copy)]);
+  await writeFile(join(root, 'dist/third-party-licenses.txt'), await licenses());
 } catch (error) {
   // esbuild has printed file and line already
   console.error(`build: ${error instanceof Error ? error.message : error}`);
@@ -45,7 +47,8 @@ await writeFile(join(root, 'dist/package.json'), '{ "type": "commonjs" }\n');
 
 async function bundle({ entry, to, format, shebang, resident }) {
   const outfile = join(root, 'dist', to);
-  await build({
+  const { metafile } = await build({
+    metafile: true,
     absWorkingDir: root,
     entryPoints: [entry],
     outfile,
@@ -61,8 +64,23 @@ async function bundle({ entry, to, format, shebang, resident }) {
     legalComments: 'none',
     logLevel: 'warning',
   });
+  for (const input of Object.keys(metafile.inputs)) {
+    const [folder] = /^.*node_modules\/(?:@[^/]+\/)?[^/]+/.exec(input) ?? [];
+    if (folder) inside.add(folder);
+  }
   await chmod(outfile, 0o755);
   console.log(`dist/${to} from ${entry}`);
+}
+
+/** What the packages inside the bundles want to be passed on with them. */
+async function licenses() {
+  const parts = [...inside].sort().map(async (folder) => {
+    const { name, version, license } = JSON.parse(await readFile(join(root, folder, 'package.json'), 'utf8'));
+    const files = (await readdir(join(root, folder))).filter((file) => /^(licen[cs]e|notice)/i.test(file));
+    const texts = await Promise.all(files.map((file) => readFile(join(root, folder, file), 'utf8')));
+    return [`== ${name} ${version} (${license})`, ...texts.map((text) => text.trim())].join('\n\n');
+  });
+  return `${(await Promise.all(parts)).join('\n\n\n')}\n`;
 }
 
 async function copy({ entry, to }) {

@@ -17,6 +17,7 @@ import { nodeIssues } from './core/policy-issues.ts';
 import { createDatapath } from './datapath/datapath.ts';
 import { createHost } from './host/host.ts';
 import { createLauncher } from './host/launcher.ts';
+import { createNotify } from './host/notify.ts';
 import { createMetricsServer } from './http/metrics-server.ts';
 import { createHttpServer } from './http/server.ts';
 import { createManager } from './manager/create-manager.ts';
@@ -26,6 +27,7 @@ import { ownersOf } from './manager/flow-owners.ts';
 import { pools } from './manager/views.ts';
 import { asPveCniError } from './model/errors.ts';
 import { version } from './model/version.ts';
+import { createAuditFile } from './observe/audit-file.ts';
 import { killAt } from './observe/fault.ts';
 import { createLogger } from './observe/logger.ts';
 import { createMetrics } from './observe/metrics.ts';
@@ -36,6 +38,7 @@ import { createHistoryFile } from './state/history-file.ts';
 import { createFlowStore } from './state/open-flow-store.ts';
 import { openStore } from './state/open-store.ts';
 import { createReservations } from './state/reservations.ts';
+import { stateVersion } from './state/state-version.ts';
 
 /** The only place that builds everything: the service from its start to its end. */
 
@@ -49,9 +52,10 @@ const launcherFile = fileURLToPath(
 
 const usage = `pve-cnid ${version}: gives LXC containers CNI networks
 
-Usage: pve-cnid [--config FILE]
+Usage: pve-cnid [--config FILE] [--check-state]
 
   --config FILE   configuration of this node (default /etc/pve-cni/pve-cnid.yaml)
+  --check-state   print the version of the state and the newest that this program knows, as JSON; exit 1 when it is newer
   --version       print the version
   --help          print this
 
@@ -60,15 +64,21 @@ SIGHUP reads the configuration again; SIGTERM lets operations in progress end, t
 `;
 
 async function main(argv: readonly string[]): Promise<void> {
-  const file = commandLine(argv);
-  if (file === null) return;
-  const settings = loadNodeConfig(file);
+  const command = commandLine(argv);
+  if (command === null) return;
+  const settings = loadNodeConfig(command.file);
+  const stateFile = `${settings.stateDir}/state.db`;
+  if (command.checkState) return checkState(stateFile);
   const log = createLogger({ level: settings.log.level });
   const trace = createTrace(killAt(process.env.PVE_CNI_TEST_KILL_AT));
   const node = hostname();
 
-  const store = openStore({ file: `${settings.stateDir}/state.db` });
+  const store = openStore({ file: stateFile });
   const launcher = createLauncher(launcherFile);
+  const notify = createNotify(process.env, {
+    execute: launcher.execute,
+    onFailure: (reason) => log.warn({ reason }, 'systemd could not be told'),
+  });
   const host = createHost({
     trace,
     runDir: settings.runDir,
@@ -105,6 +115,9 @@ async function main(argv: readonly string[]): Promise<void> {
     }),
   });
   const exporter = settings.tracing && createOtlpExporter({ endpoint: settings.tracing.otlp, version, node });
+  const audit =
+    settings.auditLog !== undefined &&
+    createAuditFile({ file: settings.auditLog, onFailure: (reason) => log.error({ reason }, 'the audit log cannot be written') });
   const proxmox = createProxmoxFacts({ pveDir: settings.pveDir, lxcPath: settings.lxcPath, readText: host.readTextUpTo });
   const paths = ciliumPaths(settings);
   const cilium = createCilium({ agentSocket: settings.cilium.socket, pluginSocket: paths.pluginSocket });
@@ -167,6 +180,7 @@ async function main(argv: readonly string[]): Promise<void> {
     onOperation: (operation) => {
       metrics.observeOperation(operation);
       exporter?.export(operation);
+      if (audit) audit(operation);
     },
   });
   configuration.onChange(({ snapshot }) => metrics.observeProblems(snapshot.problems));
@@ -176,12 +190,15 @@ async function main(argv: readonly string[]): Promise<void> {
   const metricsServer = settings.metrics && createMetricsServer({ listen: settings.metrics.listen, metrics: metrics.render });
   await server.listen(activatedSocket() ?? { path: `${settings.runDir}/pve-cni.sock` });
   await metricsServer?.start();
+  // hooks wait at the socket for the rest; the boot need not
+  await notify.ready();
   await manager.start();
   ready = true;
   log.info({ version, node, root: settings.root }, 'ready');
 
   const stop = once(async (signal: string) => {
     log.info({ signal }, 'stopping');
+    await notify.stopping();
     await Promise.all([server.stop(graceMs), manager.stop(graceMs), metricsServer?.stop()]);
     await exporter?.stop();
     launcher.stop();
@@ -196,18 +213,31 @@ async function main(argv: readonly string[]): Promise<void> {
   );
 }
 
-/** The file to use; null when the question was answered by printing. */
-function commandLine(argv: readonly string[]): string | null {
-  const [option, value, ...rest] = argv;
-  if (option === undefined) return '/etc/pve-cni/pve-cnid.yaml';
-  if (option === '--config' && value !== undefined && rest.length === 0) return value;
-  if (option === '--version' || option === '--help') {
-    process.stdout.write(option === '--version' ? `${version}\n` : usage);
-    return null;
+/** What to do; null when the question was answered by printing. */
+function commandLine(argv: readonly string[]): { file: string; checkState: boolean } | null {
+  const command = { file: '/etc/pve-cni/pve-cnid.yaml', checkState: false };
+  for (let at = 0; at < argv.length; at++) {
+    const [option, value] = argv.slice(at);
+    if (option === '--config' && value !== undefined) {
+      command.file = value;
+      at += 1;
+    } else if (option === '--check-state') command.checkState = true;
+    else if (option === '--version' || option === '--help') {
+      process.stdout.write(option === '--version' ? `${version}\n` : usage);
+      return null;
+    } else {
+      process.stderr.write(usage);
+      process.exitCode = 2;
+      return null;
+    }
   }
-  process.stderr.write(usage);
-  process.exitCode = 2;
-  return null;
+  return command;
+}
+
+function checkState(file: string): void {
+  const found = stateVersion(file);
+  process.stdout.write(`${JSON.stringify(found)}\n`);
+  if (found.version > found.known) process.exitCode = 1;
 }
 
 /** The socket that systemd made and passes as descriptor 3: sd_listen_fds(3). */

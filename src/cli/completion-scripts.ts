@@ -20,5 +20,13 @@ else
   compdef _pve_cni pve-cni
 fi
 `,
+  fish: `# completion of pve-cni for fish
+function __pve_cni
+    set -l words (commandline -opc) (commandline -ct)
+    set -e words[1]
+    pve-cni __complete fish $words 2>/dev/null
+end
+complete -c pve-cni -f -a '(__pve_cni)'
+`,
 } as const;
 export type Shell = keyof typeof completionScripts;

@@ -90,7 +90,7 @@ Plain CNI configuration in JSON: a list (\`plugins\`) or a single plugin, cniVer
 network is its \`name\`; the plugins' own keys pass through unchanged. One whose first plugin is \`cilium-cni\` is a network of
 type \`cilium\`, any other one of type \`cni\`.`;
 
-interface Row {
+export interface Row {
   key: string;
   type: string;
   fallback: string;
@@ -115,7 +115,8 @@ interface Json {
   later?: boolean;
 }
 
-function rowsOf(schema: z.ZodType): Row[] {
+/** Every key that may be written below a schema, dotted. */
+export function rowsOf(schema: z.ZodType): Row[] {
   const json = z.toJSONSchema(schema, {
     io: 'input',
     unrepresentable: 'any',

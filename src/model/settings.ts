@@ -56,6 +56,9 @@ export const nodeFile = z
       .optional()
       .meta({ description: 'TCP address that metrics are served on, besides the socket' }),
     tracing: z.strictObject({ otlp: z.url() }).optional().meta({ description: 'OTLP/HTTP endpoint that operations are exported to' }),
+    auditLog: absolutePath
+      .optional()
+      .meta({ description: 'file that every ended operation is appended to as a line of JSON; `operation list` does not need it' }),
     log: z.strictObject({ level: z.enum(['trace', 'debug', 'info', 'warn', 'error']).default('info') }).default({ level: 'info' }),
     parallel: z.number().int().min(1).max(64).default(8).meta({ description: 'operations that run at once' }),
     reconcileSeconds: z

@@ -60,7 +60,7 @@ function openSound(file: string): Database.Database {
 const busyTimeoutMs = 2000;
 
 /** A newer version may still sit in the write-ahead log only; a read-only connection writes neither file. */
-function versionWithoutTouching(file: string, inHeader: number): number {
+export function versionWithoutTouching(file: string, inHeader: number): number {
   if (!existsSync(`${file}-wal`) || statSync(`${file}-wal`).size === 0) return inHeader;
   const db = new Database(file, { readonly: true, timeout: busyTimeoutMs });
   try {

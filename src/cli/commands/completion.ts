@@ -12,6 +12,7 @@ export function addCompletionCommand(program: Command, act: Act): void {
       examples(
         'pve-cni completion bash > /etc/bash_completion.d/pve-cni',
         'pve-cni completion zsh > /usr/local/share/zsh/site-functions/_pve-cni',
+        'pve-cni completion fish > /etc/fish/completions/pve-cni.fish',
         'source <(pve-cni completion bash)',
       ),
     )
