@@ -45,6 +45,10 @@ export interface Configuration {
   /** Writes containers/VMID.yaml atomically and durably (temporary dot file, rename; never chmod: pmxcfs refuses it),
    *  or moves it to archive/ when `config` is null. @throws ConfigurationError CONFIG_UNAVAILABLE */
   writeContainer(vmid: number, config: ContainerFile | null): Promise<void>;
+  /** Puts a text, as it is, in the place of a network's, a service's or the settings' file; null moves the file to archive/. Nothing is written
+   *  unless it serves beside the others and keeps none of them from serving, and, where a digest is given, unless the file is the one that
+   *  has it. Gives what was there. @throws ConfigurationError with every finding in `context.issues`; CONFLICT, CONFIG_UNAVAILABLE */
+  replaceFile(file: string, text: string | null, digest?: string): Promise<string | null>;
   /** Writes networks/NAME.yaml. @throws ConfigurationError when it is not one that would serve */
   writeNetwork(name: string, text: string): Promise<void>;
   /** Parses and validates a policy as if it were written, against the present ones. @throws ConfigurationError naming file and field */

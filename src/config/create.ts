@@ -7,6 +7,8 @@ import { compose, parseFile, type Surroundings } from './compose.ts';
 import type { ConfigProblem, ConfigSnapshot, Configuration } from './configuration.ts';
 import { containerIssues, type FixedAddresses, renderContainerFile } from './containers.ts';
 import { createDeadline } from './deadline.ts';
+import { changedMeanwhile, digestOf } from './digest.ts';
+import { draftError } from './draft.ts';
 import { containerPath, kindOfFile, stem } from './files.ts';
 import { createLastGood, type LastGoodStore } from './last-good.ts';
 import { fromLastGood, type Memory, merge } from './memory.ts';
@@ -136,7 +138,9 @@ export function createConfiguration(options: ConfigurationOptions): Configuratio
     if (!state.writable) throw refuse(state.reason ?? 'it is read-only; restore quorum, or let root write there');
     try {
       await limited(`write ${file}`, () =>
-        text === null ? archiveFile(root, file, `${stem(file)}-${new Date().toISOString()}.yaml`) : replaceFile(root, file, text),
+        text === null
+          ? archiveFile(root, file, `${stem(file)}-${new Date().toISOString()}${file.slice(file.lastIndexOf('.'))}`)
+          : replaceFile(root, file, text),
       );
     } catch (error) {
       throw refuse(error instanceof Error ? error.message : String(error), error);
@@ -189,6 +193,17 @@ export function createConfiguration(options: ConfigurationOptions): Configuratio
       }),
     parsePolicy: policyFrom,
     readFile: (file) => readText(file),
+    replaceFile: (file, text, digest) =>
+      turns.runExclusive(async () => {
+        await look();
+        const before = await readText(file);
+        if (digest !== undefined && digest !== digestOf(before ?? '')) throw changedMeanwhile(file, digest);
+        const error = draftError(remembered(), current(), { file, text }, { missing, policyIssues });
+        if (error) throw error;
+        await writeText(file, text);
+        await look();
+        return before;
+      }),
     writePolicy: (text) =>
       turns.runExclusive(async () => {
         await look();

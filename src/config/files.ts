@@ -78,6 +78,26 @@ export function stem(file: string): string {
   return name.slice(0, name.lastIndexOf('.'));
 }
 
+/** Where a network's text belongs that is new: CNI's own JSON says its version or lists plugins. A program that reads the text with
+ *  less care must not take one kind for the other: only what begins with a brace is JSON. */
+export function networkPath(name: string, text: string): string {
+  const json = /^[ \t\r\n]*\{/.test(text) ? asJson(text) : null;
+  const ending = json && 'plugins' in json ? 'conflist' : json && 'cniVersion' in json ? 'conf' : 'yaml';
+  return `networks/${name}.${ending}`;
+}
+
+function asJson(text: string): object | null {
+  try {
+    return JSON.parse(text) as object;
+  } catch {
+    return null; // YAML has braces, too
+  }
+}
+
+export function servicePath(name: string): string {
+  return `services/${name}.yaml`;
+}
+
 export function containerPath(vmid: number): string {
   return `containers/${vmid}.yaml`;
 }

@@ -50,6 +50,47 @@ export function isAllowed(policies: readonly Policy[], labels: Labels, direction
   return allows.some((rule) => matches(rule, peer, flow)) || !isEnforced(policies, labels, direction);
 }
 
+/** A rule that a policy has for a container in a direction, and whether it is about a peer and a flow. */
+export interface Saying {
+  policy: string;
+  /** as people find it in the file: ingress[0], specs[1].egressDeny[0] */
+  rule: string;
+  deny: boolean;
+  isAboutPeer: boolean;
+  isAboutFlow: boolean;
+  says: AnyRule;
+}
+
+export function sayingsOf(policies: readonly Policy[], labels: Labels, direction: Direction, peer: Peer, flow: Flow): Saying[] {
+  return policies.flatMap((policy) =>
+    policy.rules.flatMap((rule, index) => {
+      if (!selects(rule.endpointSelector, labels)) return [];
+      return ([`${direction}Deny`, direction] as const).flatMap((key) =>
+        (rule[key] ?? []).map((says: AnyRule, at: number) => ({
+          policy: policy.name,
+          rule: `${placeOf(policy, index)}${key}[${at}]`,
+          deny: key !== direction,
+          isAboutPeer: matchesPeer(says, peer),
+          isAboutFlow: matchesFlow(says, flow),
+          says,
+        })),
+      );
+    }),
+  );
+}
+
+/** Which policy makes that what no rule allows is dropped; null: none does. */
+export function closedBy(policies: readonly Policy[], labels: Labels, direction: Direction): string | null {
+  return policies.find((policy) => isEnforced([policy], labels, direction))?.name ?? null;
+}
+
+/** Where a rule stands in the file that has several. */
+function placeOf({ object, rules }: Policy, index: number): string {
+  if (rules.length < 2) return '';
+  const before = 'specs' in object && object.spec ? 1 : 0;
+  return index < before ? 'spec.' : `specs[${index - before}].`;
+}
+
 function rulesFor(policies: readonly Policy[], labels: Labels): PolicyRule[] {
   return policies.flatMap(({ rules }) => rules.filter(({ endpointSelector }) => selects(endpointSelector, labels)));
 }
@@ -60,7 +101,7 @@ function hasRulesOf(rule: PolicyRule, direction: Direction): boolean {
 
 type Range = { cidr: string; except?: readonly string[] | undefined };
 /** The fields of all four kinds of rules. */
-interface AnyRule {
+export interface AnyRule {
   fromEndpoints?: readonly LabelSelector[] | undefined;
   toEndpoints?: readonly LabelSelector[] | undefined;
   fromEntities?: readonly string[] | undefined;

@@ -19,17 +19,29 @@ export function routeLines(ifname: string, result: CniResult, wish: DefaultRoute
 const ipv4Default = '0.0.0.0/0';
 const ipv6Default = '::/0';
 
+/** What an interface says of the default route; the first has it when nobody says anything. */
+interface RouteClaim {
+  name: string;
+  defaultRoute?: boolean | undefined;
+}
+
 /** What to do about one interface's default route, among the interfaces of its container. Only what somebody wrote down,
  *  or a second claim to it, changes what the plugins made. */
-export function defaultRouteWish(
-  interfaces: readonly { name: string; defaultRoute?: boolean | undefined }[],
-  wanted: { name: string; defaultRoute?: boolean | undefined },
-): DefaultRouteWish {
+export function defaultRouteWish(interfaces: readonly RouteClaim[], wanted: RouteClaim): DefaultRouteWish {
   if (wanted.defaultRoute) return 'has';
   return defaultRouteInterface(interfaces) === wanted.name ? 'as made' : 'leaves';
 }
 
 /** Name of the interface that has the default route: the one that says so, else the first. */
-export function defaultRouteInterface(interfaces: readonly { name: string; defaultRoute?: boolean | undefined }[]): string | undefined {
+export function defaultRouteInterface(interfaces: readonly RouteClaim[]): string | undefined {
   return (interfaces.find((one) => one.defaultRoute) ?? interfaces.find((one) => one.defaultRoute !== false))?.name;
+}
+
+/** Names of the interfaces, among those that stay, that the default route is to come to or to leave. */
+export function otherRoutes(before: readonly RouteClaim[], after: readonly RouteClaim[]): string[] {
+  const claim = (interfaces: readonly RouteClaim[], { name }: RouteClaim) => {
+    const own = interfaces.find((one) => one.name === name);
+    return own && `${defaultRouteInterface(interfaces) === name} ${defaultRouteWish(interfaces, own)}`;
+  };
+  return after.filter((one) => claim(before, one) !== undefined && claim(before, one) !== claim(after, one)).map(({ name }) => name);
 }

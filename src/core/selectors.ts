@@ -8,6 +8,17 @@ export function selects({ matchLabels = {}, matchExpressions = [] }: LabelSelect
   );
 }
 
+/** What a container's labels lack to be selected, each in words; none when it is selected. */
+export function lackOf({ matchLabels = {}, matchExpressions = [] }: LabelSelector, labels: Readonly<Record<string, string>>): string[] {
+  const all: Readonly<Record<string, string>> = { ...labels, [namespaceKey]: containerNamespace };
+  return [
+    ...Object.entries(matchLabels).flatMap(([key, value]) => (labelOf(all, key) === value ? [] : [`${plainKey(key)}=${value}`])),
+    ...matchExpressions.flatMap((one) =>
+      holds(one, all) ? [] : [`${plainKey(one.key)} ${[one.operator, ...(one.values ?? [])].join(' ')}`],
+    ),
+  ];
+}
+
 function holds({ key, operator, values = [] }: SelectorRequirement, labels: Readonly<Record<string, string>>): boolean {
   return conditions[operator](labelOf(labels, key), values);
 }

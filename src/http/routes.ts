@@ -11,6 +11,7 @@ import { policyRoutes } from './routes/policies.ts';
 import { recordRoutes } from './routes/records.ts';
 import { reportRoutes } from './routes/reports.ts';
 import { serviceRoutes } from './routes/service.ts';
+import { settingsRoutes } from './routes/settings.ts';
 
 /** Everything the socket serves, in the order in which paths are tried. */
 export const routes: readonly Route[] = [
@@ -24,6 +25,7 @@ export const routes: readonly Route[] = [
   ...ciliumMapRoutes,
   ...recordRoutes,
   ...reportRoutes,
+  ...settingsRoutes,
   ...flowRoutes,
   ...aboutRoutes,
 ];

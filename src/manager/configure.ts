@@ -1,3 +1,7 @@
+import { canonicalIp } from '../core/ip.ts';
+import { poolOf } from '../core/pools.ts';
+import { otherRoutes } from '../core/routes.ts';
+import type { AddressReservation } from '../model/attachment.ts';
 import type { ContainerFile, ContainerInterface } from '../model/container.ts';
 import { failure } from '../model/errors.ts';
 import type { LabelChange } from '../model/labels.ts';
@@ -71,8 +75,9 @@ export async function attachInterface(
 }
 
 /** A running container becomes what its file says. */
-function settleNow(deps: Dependencies, vmid: number, context: OperationContext) {
-  return settle(deps, vmid, context, { allOrNothing: false, detachTimeoutMs: deps.settings.timeouts.pluginSeconds * 1000 });
+function settleNow(deps: Dependencies, vmid: number, context: OperationContext, renew?: ReadonlyMap<string, string>) {
+  const detachTimeoutMs = deps.settings.timeouts.pluginSeconds * 1000;
+  return settle(deps, vmid, context, { allOrNothing: false, detachTimeoutMs, ...(renew && { renew }) });
 }
 
 function when({ running }: Settled): string {
@@ -87,12 +92,25 @@ async function takeBack(deps: Dependencies, vmid: number, ifname: string): Promi
 }
 
 /** Puts an interface of a container onto another network; it keeps its name and its place. */
-export async function moveInterface(
+export function moveInterface(
   deps: Dependencies,
   operations: Operations,
   vmid: number,
   ifname: string,
   network: string,
+  requester: Requester,
+): Promise<string> {
+  return changeInterface(deps, operations, vmid, ifname, { network, change: (own) => ({ interface: { ...own, network } }) }, requester);
+}
+
+/** Makes an interface of a container another one, under its name and in its place; a running container is changed at once. Refused before
+ *  anything is written when it cannot work; taken back when a running container cannot be changed. */
+export async function changeInterface(
+  deps: Dependencies,
+  operations: Operations,
+  vmid: number,
+  ifname: string,
+  { network, change }: { network: string; change: (own: ContainerInterface) => AttachWish },
   requester: Requester,
 ): Promise<string> {
   const { configuration } = deps;
@@ -102,21 +120,42 @@ export async function moveInterface(
     const own = file?.interfaces.find((one) => one.name === ifname);
     if (!file || !own) throw failure('INTERFACE_UNKNOWN', `container ${vmid} has no interface ${ifname}`, { vmid, ifname });
     const before = await configuration.readContainer(vmid);
-    const moved = { ...own, network };
-    const changed = { ...file, interfaces: file.interfaces.map((one) => (one === own ? moved : one)) };
+    const { interface: wanted, onFailure = file.onFailure } = change(own);
+    const changed = { ...file, interfaces: file.interfaces.map((one) => (one === own ? wanted : one)), onFailure };
     configuration.parseContainer(vmid, asText(changed));
-    await validateInterface(deps, vmid, moved);
-    await write(deps, vmid, changed);
-    const settled = await settleNow(deps, vmid, context);
+    try {
+      await validateInterface(deps, vmid, wanted);
+      await write(deps, vmid, changed);
+    } catch (error) {
+      await releaseOthers(deps, vmid, own);
+      throw error;
+    }
+    const renew = new Map(otherRoutes(file.interfaces, changed.interfaces).map((name) => [name, 'its default route was changed']));
+    const settled = await settleNow(deps, vmid, context, renew);
     const [error] = settled.errors;
     if (error) {
       await write(deps, vmid, file);
       await takeBack(deps, vmid, ifname);
       await settleNow(deps, vmid, context);
+      await releaseOthers(deps, vmid, own);
       throw error;
     }
-    return done(deps, vmid, context, before, `${ifname} of container ${vmid} is on network "${network}" ${when(settled)}`);
+    await releaseOthers(deps, vmid, wanted);
+    const what = wanted.network === own.network ? 'is changed' : `is on network "${wanted.network}"`;
+    return done(deps, vmid, context, before, `${ifname} of container ${vmid} ${what} ${when(settled)}`);
   });
+}
+
+/** Addresses that an interface had and is not to have any more. What cannot be released now is the reconcile's. */
+async function releaseOthers(deps: Dependencies, vmid: number, { name, network, address }: ContainerInterface): Promise<void> {
+  const joined = deps.configuration.current.networks.get(network);
+  const pool = (joined && poolOf(joined)?.network) ?? network;
+  const used = deps.store.attachments.get(vmid, name)?.addresses ?? [];
+  const isWanted = (row: AddressReservation) =>
+    used.includes(row.address) || (row.network === pool && (address === 'auto' || address.some((one) => canonicalIp(one) === row.address)));
+  for (const row of deps.store.addresses.list({ vmid }))
+    if (row.ifname === name && row.state === 'reserved' && !isWanted(row))
+      await deps.reservations.release(row.network, row.address).catch(() => {});
 }
 
 /** Removes an interface from a container's file, and detaches it when the container runs. */

@@ -9,7 +9,7 @@ import { createBalancer } from './balancer.ts';
 import { createAgentManager } from './cilium-agent.ts';
 import { mapContent, mapViews } from './cilium-maps.ts';
 import { identityViews } from './cluster-identities.ts';
-import { attachInterface, changeLabels, detachInterface } from './configure.ts';
+import { attachInterface, changeInterface, changeLabels, detachInterface } from './configure.ts';
 import type { Dependencies } from './dependencies.ts';
 import { examine } from './doctor.ts';
 import { fileText } from './file-texts.ts';
@@ -19,8 +19,10 @@ import { createIdentities } from './identity.ts';
 import type { Manager } from './manager.ts';
 import { writeMarkers } from './markers.ts';
 import { createNodeReports } from './node-reports.ts';
+import { createObjectManager } from './objects.ts';
 import { createOperations } from './operations.ts';
 import { createPolicyManager } from './policies.ts';
+import { createPolicyQuestions } from './policy-questions.ts';
 import { protect, unprotect } from './protect.ts';
 import { rebuildJournal } from './rebuild.ts';
 import { createReconciler } from './reconcile.ts';
@@ -137,7 +139,9 @@ export function createManager(deps: Dependencies): RunningManager {
 
   return {
     ...createPolicyManager(deps, operations),
+    ...createPolicyQuestions(deps),
     ...agentManager,
+    ...createObjectManager(deps, operations),
     ...createNodeReports(deps, reconciler, traffic),
     start,
     async stop(graceMs) {
@@ -230,6 +234,11 @@ export function createManager(deps: Dependencies): RunningManager {
     },
     container: (vmid) => containerView(deps, reconciler, vmid),
     attach: async (vmid, wish, requester) => changed(vmid, await attachInterface(deps, operations, vmid, wish, requester)),
+    change: async (vmid, ifname, wish, requester) =>
+      changed(
+        vmid,
+        await changeInterface(deps, operations, vmid, ifname, { network: wish.interface.network, change: () => wish }, requester),
+      ),
     detach: async (vmid, ifname, requester) => changed(vmid, await detachInterface(deps, operations, vmid, ifname, requester)),
     protect: async (vmid, ifname, requester) =>
       changed(vmid, await protect(deps, operations, vmid, ifname ?? firstInterface(vmid), requester)),

@@ -1,10 +1,5 @@
-import { createHash } from 'node:crypto';
 import type { Configuration } from '../config/configuration.ts';
-
-/** What tells one version of a file from another: SHA-1 of the text in hex, as Proxmox has it; '' is a file that is not there. */
-function digestOf(text: string): string {
-  return createHash('sha1').update(text).digest('hex');
-}
+import { digestOf } from '../config/digest.ts';
 
 /** A file as it is on disk, '' when there is none; null when the root cannot be read. */
 export async function fileText(configuration: Configuration, file: string): Promise<{ text: string | null; digest: string | null }> {

@@ -13,7 +13,6 @@ import type {
 import type { MapKind } from '../model/cilium-map-kinds.ts';
 import type { IdentityView, MapContent, MapView } from '../model/cilium-maps-api.ts';
 import type { Conflist } from '../model/cni.ts';
-import type { ContainerInterface } from '../model/container.ts';
 import type { FlowFilter } from '../model/flow.ts';
 import type { FlowLine, FlowsView } from '../model/flow-api.ts';
 import type { HookAnswer, HookPhase, HookRequest } from '../model/hook.ts';
@@ -21,11 +20,14 @@ import type { LabelChange } from '../model/labels.ts';
 import type { Requester } from '../model/operation.ts';
 import type { NetworkDetail, ServiceDetail } from '../model/panel-api.ts';
 import type { AgentManager } from './cilium-agent.ts';
+import type { AttachWish } from './configure.ts';
 import type { NodeReports } from './node-reports.ts';
+import type { ObjectManager } from './objects.ts';
 import type { PolicyManager } from './policies.ts';
+import type { PolicyQuestions } from './policy-questions.ts';
 
 /** Everything that the doors can ask for. Each method throws PveCniErrors only. */
-export interface Manager extends AgentManager, PolicyManager, NodeReports {
+export interface Manager extends AgentManager, PolicyManager, NodeReports, ObjectManager, PolicyQuestions {
   /** A hook's observation. `signal` aborts when the client goes away: what was begun is undone. */
   hook(phase: HookPhase, request: HookRequest, requester: Requester, signal: AbortSignal): Promise<HookAnswer>;
   status(): Promise<StatusView>;
@@ -38,11 +40,9 @@ export interface Manager extends AgentManager, PolicyManager, NodeReports {
   containers(): Promise<ContainerView[]>;
   container(vmid: number): Promise<ContainerView>;
   /** Configures an interface (the file is written), and attaches it at once when the container runs. */
-  attach(
-    vmid: number,
-    wanted: { interface: ContainerInterface; onFailure?: 'refuse' | 'start' | undefined },
-    requester: Requester,
-  ): Promise<ChangeView>;
+  attach(vmid: number, wanted: AttachWish, requester: Requester): Promise<ChangeView>;
+  /** Makes a configured interface another one of the same name; a running container is changed at once. */
+  change(vmid: number, ifname: string, wanted: AttachWish, requester: Requester): Promise<ChangeView>;
   detach(vmid: number, ifname: string, requester: Requester): Promise<ChangeView>;
   /** Puts Cilium onto an interface that the container has; `null`: the first. */
   protect(vmid: number, ifname: string | null, requester: Requester): Promise<ChangeView>;

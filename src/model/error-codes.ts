@@ -87,6 +87,20 @@ export const errorCodes = {
     'The container has an interface of that name already.',
     'Choose another name, or detach the present one first.',
   ),
+  CONFLICT: row(
+    'ConfigurationError',
+    409,
+    false,
+    'The file was changed by somebody else since it was read.',
+    'Read it again, and make the change in what it says now.',
+  ),
+  PLUGIN_NOT_ALLOWED: row(
+    'ConfigurationError',
+    403,
+    false,
+    'The text names CNI plugins, which are programs that run as root, and who asked may not do that.',
+    'Ask root@pam to write it, or use a network of type bridge or cilium.',
+  ),
   NETWORK_IN_USE: row('ConfigurationError', 409, false, 'The network still has users.', 'Detach the containers that are named first.'),
   REQUEST_INVALID: row(
     'ConfigurationError',

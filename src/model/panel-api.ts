@@ -1,8 +1,9 @@
 import { z } from 'zod';
-import { networkView, serviceView } from './api.ts';
+import { errorView, networkView, serviceView } from './api.ts';
 import { ifname, networkName, vmid } from './names.ts';
 import { networkTypes } from './network.ts';
 import { operationKinds } from './operation.ts';
+import { settingsFile } from './settings.ts';
 
 /** Shapes of what the panel draws: interfaces with their traffic, the picture of the node, its history. Rates are bytes a second,
  *  received and transmitted as the container sees it. */
@@ -139,3 +140,38 @@ export const networkDetail = networkView.extend(fileText).meta({ id: 'Network' }
 export type NetworkDetail = z.output<typeof networkDetail>;
 export const serviceDetail = serviceView.extend(fileText).meta({ id: 'Service' });
 export type ServiceDetail = z.output<typeof serviceDetail>;
+
+/** A change of a file. */
+const text = z
+  .string()
+  .max(256 * 1024)
+  .meta({ description: 'the whole file' });
+const digest = z
+  .string()
+  .regex(/^[0-9a-f]{40}$/, 'must be the digest of an answer')
+  .optional()
+  .meta({ description: 'of the file as it was read; any is replaced when absent' });
+export const textRequest = z.strictObject({ text, digest }).meta({ id: 'TextRequest' });
+export type TextRequest = z.output<typeof textRequest>;
+export const networkRequest = textRequest
+  .extend({
+    allowPlugins: z.boolean().default(true).meta({ description: 'whether the text may name CNI plugins, programs that run as root' }),
+  })
+  .meta({ id: 'NetworkRequest' });
+export type NetworkRequest = z.output<typeof networkRequest>;
+
+/** What came of a change of a file. */
+export const fileReceipt = z
+  .object({
+    file: z.string(),
+    digest: z.string().nullable().meta({ description: 'of the file now; null: it is removed' }),
+    operation: z.string(),
+    message: z.string(),
+  })
+  .meta({ id: 'FileReceipt' });
+export type FileReceipt = z.output<typeof fileReceipt>;
+
+export const settingsDetail = z
+  .object({ ...fileText, settings: settingsFile.meta({ description: 'what serves' }), problem: errorView.nullable() })
+  .meta({ id: 'SettingsStatus' });
+export type SettingsDetail = z.output<typeof settingsDetail>;

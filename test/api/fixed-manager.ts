@@ -4,8 +4,9 @@ import type { AddressView, ContainerView, NetworkView, OperationView, ServiceVie
 import type { CiliumConfigView, CiliumStatusView, CiliumWorkView } from '../../src/model/cilium-api.ts';
 import type { MapKind } from '../../src/model/cilium-map-kinds.ts';
 import type { IdentityView, MapContentOf, MapView } from '../../src/model/cilium-maps-api.ts';
+import type { PolicyDiff } from '../../src/model/explain-api.ts';
 import type { FlowLossView, FlowView } from '../../src/model/flow-api.ts';
-import type { InterfaceStatus } from '../../src/model/panel-api.ts';
+import type { FileReceipt, InterfaceStatus } from '../../src/model/panel-api.ts';
 import type { ContainerPolicyView, PolicyReceipt, PolicyView } from '../../src/model/policy-api.ts';
 
 const time = '2026-11-24T09:15:02.123Z';
@@ -324,6 +325,17 @@ const loss: FlowLossView = { place: 'away', since: '2026-11-24T09:10:00.000Z', u
 
 const file = { text: 'type: bridge\n', digest: '0beec7b5ea3f0fdbc95d0dd47f3c5bc275da8a33' };
 
+const written: FileReceipt = { file: 'networks/web.yaml', digest: file.digest, operation: 'op-1', message: 'network web is written' };
+
+const policyDiff = (after: string): PolicyDiff => ({
+  name: 'default-deny',
+  before: 'a\n',
+  after,
+  diff: '--- policies/default-deny.yaml\n+++ policies/default-deny.yaml\n@@ -1,1 +1,1 @@\n-a\n+b\n',
+  selects: { before: [101, 102], after: [101] },
+  findings: [{ what: 'policy', ok: false, message: 'would not be enforced', error: null }],
+});
+
 const interfaceStatus: InterfaceStatus = {
   vmid: 101,
   container: 'web1',
@@ -387,6 +399,25 @@ export function fixedManager(calls: Calls, changes: Partial<Manager> = {}): Mana
     protect: async () => change,
     unprotect: async () => change,
     checkContainer: async () => check,
+    change: async () => change,
+    applyNetwork: async () => written,
+    removeNetwork: async () => ({ ...written, digest: null, message: 'network web is removed' }),
+    applyService: async () => ({ ...written, file: 'services/web.yaml', message: 'service web is written' }),
+    removeService: async () => ({ ...written, file: 'services/web.yaml', digest: null, message: 'service web is removed' }),
+    settings: async () => ({
+      ...file,
+      settings: { releaseAfterHours: 24, identityTags: ['web'], flows: { retentionDays: 7, maxMegabytes: 512 } },
+      problem: null,
+    }),
+    applySettings: async () => ({ ...written, file: 'settings.yaml', message: 'the settings of the cluster are written' }),
+    diffPolicy: async (after) => policyDiff(after),
+    explain: async () => ({
+      verdict: 'deny',
+      enforced: true,
+      by: { policy: 'default-deny', rule: null },
+      sentence: 'container 101 may not reach container 102 at tcp/5432: policy default-deny closes what container 102 receives',
+      nearest: { policy: 'web-to-db', rule: 'ingress[0]', change: 'add tcp/5432 to its ports' },
+    }),
     addresses: async () => [address],
     addressUse: async () => [{ network: 'web', family: 'ipv4', range: '10.20.0.2-10.20.0.254', size: 253, used: 1, kept: 0, free: 252 }],
     interfaces: async () => [

@@ -5,6 +5,7 @@ import { call, startServer, type TestServer } from './server.ts';
 
 const root = { door: 'api', user: 'root' };
 const check = { repair: true };
+const digest = 'da39a3ee5e6b4b0d3255bfef95601890afd80709';
 const relabelled = { set: { app: 'web' }, remove: ['tier'] };
 const wanted = { interface: { name: 'eth1', network: 'lan', address: ['10.20.0.50'] }, onFailure: 'start' };
 
@@ -60,6 +61,34 @@ const cases: { route: string; path: string; body?: object; asked: unknown[] | nu
   { route: 'delete /v1/policies/:name', path: '/v1/policies/default-deny', asked: ['removePolicy', 'default-deny', root] },
   { route: 'get /v1/containers/:vmid/policy', path: '/v1/containers/101/policy', asked: ['containerPolicy', 101] },
   { route: 'get /v1/addresses', path: '/v1/addresses?network=web', asked: ['addresses', { network: 'web' }] },
+  {
+    route: 'put /v1/networks/:name',
+    path: '/v1/networks/web',
+    body: { text: 'type: bridge', digest, allowPlugins: false },
+    asked: ['applyNetwork', 'web', { text: 'type: bridge', digest, allowPlugins: false }, root],
+  },
+  { route: 'delete /v1/networks/:name', path: '/v1/networks/web', asked: ['removeNetwork', 'web', root] },
+  {
+    route: 'put /v1/services/:name',
+    path: '/v1/services/web',
+    body: { text: 'address: x' },
+    asked: ['applyService', 'web', { text: 'address: x' }, root],
+  },
+  { route: 'delete /v1/services/:name', path: '/v1/services/web', asked: ['removeService', 'web', root] },
+  { route: 'get /v1/settings', path: '/v1/settings', asked: ['settings'] },
+  { route: 'put /v1/settings', path: '/v1/settings', body: { text: '', digest }, asked: ['applySettings', { text: '', digest }, root] },
+  {
+    route: 'put /v1/containers/:vmid/interfaces/:ifname',
+    path: '/v1/containers/101/interfaces/eth1',
+    body: wanted,
+    asked: ['change', 101, 'eth1', wanted, root],
+  },
+  { route: 'post /v1/policies/diff', path: '/v1/policies/diff', body: { text: 'kind: x' }, asked: ['diffPolicy', 'kind: x'] },
+  {
+    route: 'get /v1/policies/explain',
+    path: '/v1/policies/explain?from=101&to=fd00::1&port=5432',
+    asked: ['explain', { from: '101', to: 'fd00::1', port: 5432, protocol: 'tcp' }],
+  },
   { route: 'get /v1/addresses/use', path: '/v1/addresses/use', asked: ['addressUse'] },
   { route: 'get /v1/interfaces', path: '/v1/interfaces', asked: ['interfaces'] },
   { route: 'get /v1/containers/:vmid/interfaces', path: '/v1/containers/101/interfaces', asked: ['containerInterfaces', 101] },
@@ -157,6 +186,20 @@ describe('the routes', () => {
     for (const [, name = ''] of JSON.stringify(document).matchAll(/"#\/components\/schemas\/([^"]+)"/g))
       assert.ok(name in document.components.schemas, name);
   });
+
+  it('refuses to give an interface another name', async () => {
+    const { status, json } = await call(running, 'PUT', '/v1/containers/101/interfaces/eth0', { body: wanted });
+    assert.equal(status, 400);
+    assert.match(JSON.stringify(json), /REQUEST_INVALID.*an interface keeps its name/);
+    assert.deepEqual(running.calls, []);
+  });
+
+  for (const query of ['from=101&to=102', 'from=101&to=102&port=65536', 'from=web&to=102&port=1', 'to=102&port=1'])
+    it(`refuses to explain ${query}`, async () => {
+      const { status } = await call(running, 'GET', `/v1/policies/explain?${query}`);
+      assert.equal(status, 400);
+      assert.deepEqual(running.calls, []);
+    });
 
   it('serves the metrics as Prometheus’ text', async () => {
     const { text, headers } = await call(running, 'GET', '/metrics');

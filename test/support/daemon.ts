@@ -45,7 +45,7 @@ export interface Daemon {
   stop(): Promise<void>;
   kill9(): Promise<void>;
   untilDead(): Promise<void>;
-  api(method: string, path: string, body?: unknown): Promise<Answer>;
+  api(method: string, path: string, body?: unknown, headers?: Record<string, string>): Promise<Answer>;
   /** the real command */
   cli(...args: string[]): Promise<{ exitCode: number | undefined; stdout: string; stderr: string }>;
   write(file: string, text: string): void;
@@ -134,7 +134,7 @@ export async function createDaemon(options: DaemonOptions = {}): Promise<Daemon>
     async untilDead() {
       if (child && child.exitCode === null && child.signalCode === null) await once(child, 'exit');
     },
-    api: (method, path, body) => call(paths.socket, method, path, body),
+    api: (method, path, body, headers) => call(paths.socket, method, path, body, headers),
     async cli(...args) {
       const { exitCode, stdout, stderr } = await execa(process.execPath, ['dist/pve-cni.mjs', '--socket', paths.socket, ...args], {
         reject: false,
@@ -167,11 +167,12 @@ export async function createDaemon(options: DaemonOptions = {}): Promise<Daemon>
   return daemon;
 }
 
-function call(socketPath: string, method: string, path: string, body?: unknown): Promise<Answer> {
+function call(socketPath: string, method: string, path: string, body?: unknown, more: Record<string, string> = {}): Promise<Answer> {
   return new Promise((resolve, reject) => {
     const text = body === undefined ? '' : JSON.stringify(body);
     const headers = {
       'X-PVE-CNI-Door': 'cli',
+      ...more,
       ...(text && { 'Content-Type': 'application/json', 'Content-Length': Buffer.byteLength(text) }),
     };
     const sent = request({ socketPath, method, path, headers, timeout: 90_000 }, (response) => {

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { attachRequest, changeView, checkView, containerCheckRequest, containerView, protectRequest } from '../../model/api.ts';
+import { failure } from '../../model/errors.ts';
 import { labelChange } from '../../model/labels.ts';
 import { ifname, vmidText } from '../../model/names.ts';
 import { route } from '../route.ts';
@@ -35,6 +36,28 @@ export const containerRoutes = [
     answer: changeView,
     errors: ['NETWORK_UNKNOWN', 'CONTAINER_GONE', 'INTERFACE_EXISTS', 'IPAM_ADDRESS_TAKEN', 'IPAM_ADDRESS_OUTSIDE', 'CONFIG_UNAVAILABLE'],
     handle: ({ manager }, { params, body, requester }) => manager.attach(params.vmid, body, requester),
+  }),
+  route({
+    method: 'put',
+    path: '/v1/containers/:vmid/interfaces/:ifname',
+    tag: 'containers',
+    summary: 'Change an interface that is configured, at once when the container runs; it keeps its name',
+    params: params.extend({ ifname }),
+    body: attachRequest,
+    answer: changeView,
+    errors: ['INTERFACE_UNKNOWN', 'NETWORK_UNKNOWN', 'IPAM_ADDRESS_TAKEN', 'IPAM_ADDRESS_OUTSIDE', 'CONFIG_INVALID', 'CONFIG_UNAVAILABLE'],
+    async handle({ manager }, { params: { vmid, ifname }, body, requester }) {
+      if (body.interface.name === ifname) return manager.change(vmid, ifname, body, requester);
+      throw failure(
+        'REQUEST_INVALID',
+        `cannot take the body of the request: interface.name: must be ${ifname}; an interface keeps its name`,
+        {
+          vmid,
+          ifname,
+          field: 'interface.name',
+        },
+      );
+    },
   }),
   route({
     method: 'delete',

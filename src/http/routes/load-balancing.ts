@@ -1,8 +1,9 @@
 import { z } from 'zod';
 import { serviceView } from '../../model/api.ts';
 import { serviceName } from '../../model/names.ts';
-import { serviceDetail } from '../../model/panel-api.ts';
+import { fileReceipt, serviceDetail, textRequest } from '../../model/panel-api.ts';
 import { route } from '../route.ts';
+import { ofTexts } from './settings.ts';
 
 export const loadBalancingRoutes = [
   route({
@@ -22,5 +23,26 @@ export const loadBalancingRoutes = [
     answer: serviceDetail,
     errors: ['SERVICE_UNKNOWN'],
     handle: ({ manager }, { params }) => manager.service(params.name),
+  }),
+  route({
+    method: 'put',
+    path: '/v1/services/:name',
+    tag: 'services',
+    summary: 'Write a service’s file; nothing is written when it would not serve',
+    params: z.strictObject({ name: serviceName }),
+    body: textRequest,
+    answer: fileReceipt,
+    errors: ofTexts,
+    handle: ({ manager }, { params, body, requester }) => manager.applyService(params.name, body, requester),
+  }),
+  route({
+    method: 'delete',
+    path: '/v1/services/:name',
+    tag: 'services',
+    summary: 'Move a service’s file to archive/',
+    params: z.strictObject({ name: serviceName }),
+    answer: fileReceipt,
+    errors: ['SERVICE_UNKNOWN', 'CONFIG_UNAVAILABLE'],
+    handle: ({ manager }, { params, requester }) => manager.removeService(params.name, requester),
   }),
 ];

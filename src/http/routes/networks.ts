@@ -2,8 +2,9 @@ import { z } from 'zod';
 import { checkView, networkView } from '../../model/api.ts';
 import { cniVersions } from '../../model/cni.ts';
 import { ifname, networkName, vmidText } from '../../model/names.ts';
-import { networkDetail } from '../../model/panel-api.ts';
+import { fileReceipt, networkDetail, networkRequest } from '../../model/panel-api.ts';
 import { route } from '../route.ts';
+import { ofTexts } from './settings.ts';
 
 const params = z.strictObject({ name: networkName });
 
@@ -38,6 +39,27 @@ export const networkRoutes = [
     answer: networkDetail,
     errors: ['NETWORK_UNKNOWN'],
     handle: ({ manager }, { params }) => manager.network(params.name),
+  }),
+  route({
+    method: 'put',
+    path: '/v1/networks/:name',
+    tag: 'networks',
+    summary: 'Write a network’s file: YAML, or a configuration (list) of CNI in JSON; nothing is written when it would not serve',
+    params,
+    body: networkRequest,
+    answer: fileReceipt,
+    errors: [...ofTexts, 'CNI_CONFIG_INVALID', 'CNI_VERSION_UNSUPPORTED', 'PLUGIN_NOT_ALLOWED'],
+    handle: ({ manager }, { params, body, requester }) => manager.applyNetwork(params.name, body, requester),
+  }),
+  route({
+    method: 'delete',
+    path: '/v1/networks/:name',
+    tag: 'networks',
+    summary: 'Move a network’s file to archive/; refused while anybody is on it',
+    params,
+    answer: fileReceipt,
+    errors: ['NETWORK_UNKNOWN', 'NETWORK_IN_USE', 'CONFIG_UNAVAILABLE'],
+    handle: ({ manager }, { params, requester }) => manager.removeNetwork(params.name, requester),
   }),
   route({
     method: 'get',

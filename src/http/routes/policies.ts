@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { checkView } from '../../model/api.ts';
+import { explainQuery, explanation, policyDiff } from '../../model/explain-api.ts';
 import { vmidText } from '../../model/names.ts';
 import { containerPolicyView, policyParams, policyReceipt, policyRequest, policyView } from '../../model/policy-api.ts';
 import { route } from '../route.ts';
@@ -31,6 +32,25 @@ export const policyRoutes = [
     body: policyRequest,
     answer: checkView,
     handle: ({ manager }, { body }) => manager.checkPolicy(body.text),
+  }),
+  route({
+    method: 'post',
+    path: '/v1/policies/diff',
+    tag: 'policies',
+    summary: 'What a policy would change: its text, and the containers that it is about; nothing is written',
+    body: policyRequest,
+    answer: policyDiff,
+    handle: ({ manager }, { body }) => manager.diffPolicy(body.text),
+  }),
+  route({
+    method: 'get',
+    path: '/v1/policies/explain',
+    tag: 'policies',
+    summary: 'Whether policies let a connection through, and which rule says so',
+    query: explainQuery,
+    answer: explanation,
+    errors: ['CONTAINER_UNKNOWN'],
+    handle: ({ manager }, { query }) => manager.explain(query),
   }),
   route({
     method: 'get',

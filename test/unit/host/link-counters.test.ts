@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { readLinkCounters } from '../../../src/host/link-counters.ts';
+import { readAllLinkCounters, readLinkCounters } from '../../../src/host/link-counters.ts';
 
 describe('link counters', () => {
   it('reads the counters of a real link', async () => {
@@ -14,5 +14,12 @@ describe('link counters', () => {
   it('never leaves /sys/class/net, whatever a plugin called its interface', async () => {
     for (const name of ['', '.', '..', '../../x', 'lo/../lo', 'a b', 'a\0b', 'x'.repeat(16)])
       assert.equal(await readLinkCounters(name), null);
+  });
+
+  it('reads all links at once, with the same counters as each has', async () => {
+    const all = await readAllLinkCounters();
+    const [before, lo, after] = [await readLinkCounters('lo'), (await readAllLinkCounters()).get('lo'), await readLinkCounters('lo')];
+    assert.ok(all.has('lo') && before && lo && after);
+    for (const name of Object.keys(lo) as (keyof typeof lo)[]) assert.ok(before[name] <= lo[name] && lo[name] <= after[name], name);
   });
 });
