@@ -15,6 +15,7 @@ export interface Api {
   /** @throws ApiProblem; StateError SERVICE_UNAVAILABLE when nobody answers */
   get<T>(path: string, query?: Query): Promise<T>;
   post<T>(path: string, body?: object): Promise<T>;
+  put<T>(path: string, body: object): Promise<T>;
   delete<T>(path: string): Promise<T>;
   /** An answer of one JSON object a line, each given as it comes, for as long as the service sends. @throws as the others do; StateError
    *  SERVICE_UNAVAILABLE when it is cut in the middle */
@@ -44,6 +45,7 @@ export function createApi(socketPath: string, { door, user, timeoutMs = 120_000 
   return {
     get: (path, query = {}) => call('GET', path + search(query)),
     post: (path, body) => call('POST', path, body),
+    put: (path, body) => call('PUT', path, body),
     delete: (path) => call('DELETE', path),
     async lines(path, query, each) {
       const method = 'GET';

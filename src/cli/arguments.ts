@@ -1,3 +1,5 @@
+import { readFileSync } from 'node:fs';
+import { basename } from 'node:path';
 import { InvalidArgumentError } from 'commander';
 import type { LabelChange } from '../model/labels.ts';
 import { namePatterns } from '../model/name-patterns.ts';
@@ -40,6 +42,49 @@ export function port(text: string): number {
 
 export function containerOrName(text: string): string {
   return matching(text, /^[A-Za-z0-9][A-Za-z0-9_.-]{0,62}$/, 'must be the number or name of a container');
+}
+
+/** A file as it was given, and what it holds. */
+export interface TextFile {
+  /** - is stdin */
+  file: string;
+  text: string;
+}
+
+/** Text of a file. @throws InvalidArgumentError, which is exit code 2 */
+export function textFile(file: string): TextFile {
+  try {
+    return { file, text: readFileSync(file === '-' ? 0 : file, 'utf8') };
+  } catch (error) {
+    throw new InvalidArgumentError(`It cannot be read: ${(error as Error).message}.`);
+  }
+}
+
+/** What an object is called whose file is applied: its option, the name that CNI's JSON says, or the file's stem. */
+export function nameOf({ file, text }: TextFile, given: string | undefined, check: (name: string) => string): string {
+  return given ?? check(nameIn(text) ?? basename(file).replace(/\.[^.]*$/, ''));
+}
+
+function nameIn(text: string): string | null {
+  try {
+    const { name } = JSON.parse(text) as { name?: unknown };
+    return typeof name === 'string' ? name : null;
+  } catch {
+    return null;
+  }
+}
+
+/** One end of a connection: a container, world, host, or an address; which of them is up to the service. */
+export function connectionEnd(text: string): string {
+  return matching(text, /^[0-9A-Za-z.:]{1,45}$/, 'must be the number of a container, world, host, or an address');
+}
+
+/** tcp/5432, udp/53, icmp */
+export function protocolAndPort(text: string): { protocol: string; port: string | undefined } {
+  const [, protocol = '', port] = /^(tcp|udp|icmp|icmpv6)(?:\/([0-9]{1,5}))?$/.exec(text) ?? [];
+  if (protocol === '' || (port === undefined && !protocol.startsWith('icmp')))
+    throw new InvalidArgumentError('It must be tcp/PORT, udp/PORT, icmp or icmpv6, such as tcp/5432.');
+  return { protocol, port };
 }
 
 /** Some of these words, with commas between. */

@@ -15,12 +15,15 @@ const values: Record<string, Values> = {
   POLICY: async (api) => (await api.get<PolicyView[]>('/v1/policies')).map(({ name }) => name),
   VMID: containers,
   'VMID|NAME': containers,
+  FROM: async (api, given) => ['world', 'host', ...(await containers(api, given))],
+  TO: async (api, given) => ['world', 'host', ...(await containers(api, given))],
+  'PROTOCOL/PORT': async () => ['tcp/', 'udp/', 'icmp', 'icmpv6'],
   ID: async (api) => (await api.get<OperationView[]>('/v1/operations', { limit: 20 })).map(({ id }) => id),
   IFNAME: async (api, given) => (await interfacesOf(api, given)).map(({ name }) => name),
   'IFNAME=NETWORK': async (api, given) => {
     const [taken, known] = await Promise.all([interfacesOf(api, given).catch(() => []), networks(api, given)]);
     const names = new Set(taken.map(({ name }) => name));
-    const free = Array.from({ length: 32 }, (_, index) => `eth${index}`).find((name) => !names.has(name)) ?? 'eth0';
+    const free = Array.from({ length: 64 }, (_, index) => `eth${index}`).find((name) => !names.has(name)) ?? 'eth0';
     return known.map((network) => `${free}=${network}`);
   },
 };

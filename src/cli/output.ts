@@ -78,6 +78,11 @@ const tones: Record<string, 'green' | 'yellow' | 'red' | 'dim'> = {
   error: 'red',
   audit: 'yellow',
   lost: 'yellow',
+  waiting: 'yellow',
+  good: 'green',
+  critical: 'red',
+  configured: 'dim',
+  off: 'dim',
   stopped: 'dim',
   skipped: 'dim',
 };
@@ -98,6 +103,13 @@ export function duration(ms: number): string {
   const minutes = Math.round(seconds / 60);
   if (minutes < 48 * 60) return `${Math.floor(minutes / 60)} h ${minutes % 60} min`;
   return `${Math.floor(minutes / 1440)} days`;
+}
+
+/** 512 B, 1.5 kB, 2.5 MB: of a thousand, as networks are sold */
+export function size(bytes: number): string {
+  const unit = Math.min(4, Math.max(0, Math.floor(Math.log10(Math.max(1, bytes)) / 3)));
+  const value = bytes / 1000 ** unit;
+  return `${unit === 0 || value >= 100 ? Math.round(value) : value.toFixed(1)} ${['B', 'kB', 'MB', 'GB', 'TB'][unit]}`;
 }
 
 /** 2026-11-24T09:15:02.123Z → 2026-11-24 09:15:02Z */

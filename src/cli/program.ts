@@ -6,11 +6,14 @@ import { addCiliumCommands } from './commands/cilium.ts';
 import { addCompletionCommand } from './commands/completion.ts';
 import { addContainerCommands } from './commands/container.ts';
 import { addFlowCommands } from './commands/flows.ts';
+import { addInterfaceCommands } from './commands/interface.ts';
 import { addLoadBalancingCommands } from './commands/load-balancing.ts';
 import { addNetworkCommands } from './commands/network.ts';
 import { addOperationCommands } from './commands/operation.ts';
 import { addPolicyCommands } from './commands/policy.ts';
 import { addServiceCommands } from './commands/service.ts';
+import { addSettingsCommands } from './commands/settings.ts';
+import { addTopologyCommand } from './commands/topology.ts';
 import { type Context, contextOf, defaultSocket, type Surroundings } from './context.ts';
 
 /** Makes an action of commander from a function that takes the context first. */
@@ -51,8 +54,11 @@ Exit codes:
     addNetworkCommands,
     addLoadBalancingCommands,
     addContainerCommands,
+    addInterfaceCommands,
+    addTopologyCommand,
     addPolicyCommands,
     addAddressCommands,
+    addSettingsCommands,
     addCiliumCommands,
     addOperationCommands,
     addFlowCommands,

@@ -25,7 +25,7 @@ export const containerFile = z
   .strictObject({
     interfaces: z
       .array(containerInterface)
-      .max(32)
+      .max(64)
       .refine((list) => new Set(list.map((one) => one.name)).size === list.length, 'two interfaces have the same name')
       .refine((list) => list.filter((one) => one.defaultRoute).length <= 1, 'two interfaces want the default route'),
     labels: labels.optional(),

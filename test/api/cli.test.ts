@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { execFileSync, spawn } from 'node:child_process';
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -73,6 +73,7 @@ describe('the command', () => {
     });
 
   const root = { door: 'cli', user: 'root' };
+  const policyText = readFileSync('test/api/policy.yaml', 'utf8');
   const attached = { interface: { name: 'eth1', network: 'lan', address: ['10.20.0.50'], defaultRoute: true }, onFailure: 'start' };
   /** Each command: what it asks the manager, and what a person reads. */
   const commands: { argv: string[]; asked: unknown[]; reads: RegExp }[] = [
@@ -132,6 +133,38 @@ describe('the command', () => {
       asked: ['containerPolicy', 101],
       reads: /default-deny \(ingress\)[\s\S]*ingress +allow +container 102 +TCP +80 +3 +210/,
     },
+    {
+      argv: ['interface', 'list'],
+      asked: ['interfaces'],
+      reads:
+        /101 +web1 +eth0 +web +attached +10\.20\.0\.10\/24 +veth1234 +125 kB\/s +0 B\/s\n102 .*failed .*- +-\n\nfailed eth0 of 102: the pool is empty/,
+    },
+    { argv: ['interface', 'list', '--container', '101'], asked: ['containerInterfaces', 101], reads: /101 +web1 +eth0/ },
+    {
+      argv: ['topology'],
+      asked: ['topology'],
+      reads:
+        /^uplink eth0 {2}good {2}up\n└─ bridge cnibr-web NAT {2}good {2}up\n {3}└─ network web {2}good .*\n {6}└─ container web1 \(101\) eth0 {2}critical/,
+    },
+    { argv: ['address', 'use'], asked: ['addressUse'], reads: /web +ipv4 +10\.20\.0\.2-10\.20\.0\.254 +253 +1 +0 +252/ },
+    { argv: ['settings', 'show'], asked: ['settings'], reads: /releaseAfterHours +24\n.*\n.*7 days, 512 MB/ },
+    {
+      argv: ['settings', 'apply', 'test/api/policy.yaml'],
+      asked: ['applySettings', { text: policyText }, root],
+      reads: /settings of the cluster are written \(operation op-1\)/,
+    },
+    {
+      argv: ['network', 'apply', 'test/api/policy.yaml'],
+      asked: ['applyNetwork', 'policy', { text: policyText, allowPlugins: true }, root],
+      reads: /network web is written \(operation op-1\)/,
+    },
+    { argv: ['network', 'remove', 'web'], asked: ['removeNetwork', 'web', root], reads: /network web is removed/ },
+    {
+      argv: ['service', 'apply', 'test/api/policy.yaml', '--name', 'shop'],
+      asked: ['applyService', 'shop', { text: policyText }, root],
+      reads: /service web is written/,
+    },
+    { argv: ['service', 'remove', 'web'], asked: ['removeService', 'web', root], reads: /service web is removed/ },
     { argv: ['address', 'list', '--network', 'web'], asked: ['addresses', { network: 'web' }], reads: /10\.20\.0\.10 +web +101/ },
     {
       argv: ['cilium', 'status'],
@@ -205,6 +238,59 @@ describe('the command', () => {
       assert.deepEqual([json.code, typeof JSON.parse(json.out)], [0, 'object']);
       assert.deepEqual(calls, [asked, asked]);
     });
+
+  it('container update changes what is said, and leaves the rest as it is configured', async () => {
+    const asked = async (...options: string[]) => {
+      calls.length = 0;
+      const { code, err } = await run(['container', 'update', '101', 'eth0', ...options]);
+      assert.deepEqual([code, err], [0, '']);
+      assert.deepEqual(calls[0], ['containerInterfaces', 101]);
+      const [method, vmid, ifname, wanted] = calls[1] ?? [];
+      assert.deepEqual([method, vmid, ifname], ['change', 101, 'eth0']);
+      return wanted;
+    };
+    const own = { name: 'eth0', network: 'web', address: 'auto' };
+    assert.deepEqual(await asked('--default-route', '--on-failure', 'start'), {
+      interface: { ...own, defaultRoute: true },
+      onFailure: 'start',
+    });
+    assert.deepEqual(await asked('--no-default-route'), { interface: { ...own, defaultRoute: false } });
+    assert.deepEqual(await asked('--address', '10.20.0.51'), { interface: { ...own, address: ['10.20.0.51'] } });
+    const [before] = await fixedManager([]).containerInterfaces(101);
+    assert.ok(before);
+    changes = {
+      containerInterfaces: async () => [{ ...before, configured: { network: 'web', address: ['10.20.0.51'], defaultRoute: true } }],
+    };
+    const fixed = { ...own, address: ['10.20.0.51'], defaultRoute: true };
+    assert.deepEqual(await asked(), { interface: fixed });
+    assert.deepEqual(await asked('--auto'), { interface: { ...fixed, address: 'auto' } });
+    assert.deepEqual(await asked('--network', 'lan'), { interface: { ...fixed, network: 'lan', address: 'auto' } });
+  });
+
+  it('policy diff and explain show what they found, and end with 1', async () => {
+    const diff = await run(['policy', 'diff', 'test/api/policy.yaml']);
+    assert.equal(diff.code, 1);
+    assert.match(diff.out, /\n-a\n\+b\n\nit is about +101\nno more +102\n\nproblem would not be enforced/);
+    const explained = await run(['policy', 'explain', '101', '102', 'tcp/5432']);
+    assert.equal(explained.code, 1);
+    assert.match(
+      explained.out,
+      /^deny {2}container 101 may not reach .*\n\npolicy +default-deny\nnearest +ingress\[0\] of policy web-to-db: add tcp\/5432/,
+    );
+    assert.deepEqual(calls.at(-1), ['explain', { from: '101', to: '102', protocol: 'tcp', port: 5432 }]);
+    changes = {
+      diffPolicy: async (after) => ({ name: 'x', before: after, after, diff: '', selects: { before: [], after: [] }, findings: [] }),
+    };
+    const same = await run(['policy', 'diff', 'test/api/policy.yaml']);
+    assert.deepEqual([same.code, same.out], [0, 'Nothing changes.\n\nit is about  no container\n']);
+  });
+
+  it('a network in CNI’s JSON has the name that it says', async () => {
+    const file = join(folder, '10-raw.conflist');
+    writeFileSync(file, JSON.stringify({ cniVersion: '1.0.0', name: 'raw', plugins: [{ type: 'loopback' }] }));
+    assert.equal((await run(['network', 'apply', file])).code, 0);
+    assert.deepEqual(calls[0]?.slice(0, 2), ['applyNetwork', 'raw']);
+  });
 
   it('shows the trace as a tree with bars on one time axis', async () => {
     const { out } = await run(['operation', 'show', 'op-1', '--trace']);
@@ -297,6 +383,11 @@ describe('the command', () => {
     ['container', 'attach', '101', 'eth0'],
     ['container', 'label', '101'],
     ['cilium', 'maps', 'everything'],
+    ['container', 'update', '101', 'eth0', '--auto', '--address', '10.20.0.5'],
+    ['network', 'apply', '/no/such/file'],
+    ['policy', 'explain', '101', '102'],
+    ['policy', 'explain', '101', '102', 'tcp'],
+    ['policy', 'explain', '101', '../102', 'tcp/80'],
     ['cilium', 'maps', '--limit', '5'],
     ['container', 'label', '101', '=web'],
     ['container', 'label', '101', 'app'],
@@ -442,8 +533,11 @@ describe('the command', () => {
         'network',
         'service',
         'container',
+        'interface',
+        'topology',
         'policy',
         'address',
+        'settings',
         'cilium',
         'operation',
         'flows',
@@ -461,6 +555,20 @@ describe('the command', () => {
     [['container', 'show', '1'], ['101']],
     [['policy', 'show', ''], ['default-deny']],
     [['container', 'detach', '101', ''], ['eth0']],
+    [['container', 'update', '101', ''], ['eth0']],
+    [['container', 'update', '101', 'eth0', '--network', ''], ['web']],
+    [['network', 'remove', ''], ['web']],
+    [['service', 'remove', ''], ['web']],
+    [['interface', 'list', '--container', ''], ['101']],
+    [
+      ['policy', 'explain', '101', ''],
+      ['world', 'host', '101'],
+    ],
+    [['policy', 'explain', '101', '102', 't'], ['tcp/']],
+    [
+      ['settings', ''],
+      ['show', 'apply'],
+    ],
     [['container', 'attach', '101', ''], ['eth1=web']],
     [
       ['container', 'attach', '101', 'eth1=web', '--on-failure', ''],

@@ -1,7 +1,8 @@
 import { type Command, Option } from 'commander';
 import type { ChangeView, CheckView, ContainerView } from '../../model/api.ts';
 import type { LabelChange } from '../../model/labels.ts';
-import { collected, ifname, interfaceOnNetwork, labelChange, vmid } from '../arguments.ts';
+import type { InterfaceStatus } from '../../model/panel-api.ts';
+import { collected, ifname, interfaceOnNetwork, labelChange, network, vmid } from '../arguments.ts';
 import { type Act, examples } from '../program.ts';
 import { showWaiting } from '../progress.ts';
 import { renderCheck } from '../views/check.ts';
@@ -11,6 +12,11 @@ interface AttachOptions {
   address?: string[];
   defaultRoute?: boolean;
   onFailure?: 'refuse' | 'start';
+}
+
+interface UpdateOptions extends AttachOptions {
+  network?: string;
+  auto?: boolean;
 }
 
 export function addContainerCommands(program: Command, act: Act): void {
@@ -43,12 +49,7 @@ export function addContainerCommands(program: Command, act: Act): void {
     .argument('<IFNAME=NETWORK>', 'interface inside the container and network that it joins', interfaceOnNetwork)
     .option('--address <ADDRESS>', 'fixed address without prefix length; once for IPv4 and once for IPv6', collected)
     .option('--default-route', 'send the default route through this interface')
-    .addOption(
-      new Option('--on-failure <WHAT>', 'when the network fails at a start: refuse the start, or start without').choices([
-        'refuse',
-        'start',
-      ]),
-    )
+    .addOption(onFailureOption())
     .addHelpText(
       'after',
       examples('pve-cni container attach 101 eth0=web', 'pve-cni container attach 101 eth1=lan --address 10.20.0.50 --address fd00:20::50'),
@@ -63,6 +64,34 @@ export function addContainerCommands(program: Command, act: Act): void {
           context.show(answer, renderChange(context));
         },
       ),
+    );
+
+  containers
+    .command('update')
+    .description('change an interface: written to the configuration, and at once when the container runs')
+    .argument('<VMID>', 'number of the container', vmid)
+    .argument('<IFNAME>', 'interface inside the container', ifname)
+    .option('--network <NAME>', 'join this network instead', network)
+    .option('--address <ADDRESS>', 'fixed address without prefix length; once for IPv4 and once for IPv6', collected)
+    .option('--auto', 'let the network give the address; so it is on another network when no address is given')
+    .option('--default-route', 'send the default route through this interface')
+    .option('--no-default-route', 'send it through another')
+    .addOption(onFailureOption())
+    .addHelpText(
+      'after',
+      examples('pve-cni container update 101 eth0 --network lan', 'pve-cni container update 101 eth1 --address 10.20.0.51 --default-route'),
+    )
+    .action(
+      act(async (context, number: number, name: string, { onFailure, ...options }: UpdateOptions) => {
+        if (options.auto && options.address) return containers.error('error: --auto and --address exclude each other');
+        const present = await context.api.get<InterfaceStatus[]>(`/v1/containers/${number}/interfaces`);
+        const { configured } = present.find(({ ifname }) => ifname === name) ?? {};
+        const body = { interface: changed(name, configured ?? null, options), onFailure };
+        const answer = await showWaiting(context, { vmid: number }, () =>
+          context.api.put<ChangeView>(`/v1/containers/${number}/interfaces/${name}`, body),
+        );
+        context.show(answer, renderChange(context));
+      }),
     );
 
   for (const [verb, description] of [
@@ -129,4 +158,23 @@ export function addContainerCommands(program: Command, act: Act): void {
         if (!answer.ok) context.found();
       }),
     );
+}
+
+function onFailureOption(): Option {
+  return new Option('--on-failure <WHAT>', 'when the network fails at a start: refuse the start, or start without').choices([
+    'refuse',
+    'start',
+  ]);
+}
+
+/** An interface as it is configured, with what is to be different. What is not configured the service refuses. */
+function changed(name: string, present: InterfaceStatus['configured'], { network, address, auto, defaultRoute }: UpdateOptions): object {
+  const joined = network ?? present?.network ?? 'unknown';
+  const kept = joined === present?.network ? present.address : 'auto';
+  return {
+    name,
+    network: joined,
+    address: auto ? 'auto' : (address ?? kept),
+    defaultRoute: defaultRoute ?? present?.defaultRoute ?? undefined,
+  };
 }

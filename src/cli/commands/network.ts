@@ -1,9 +1,12 @@
 import type { Command } from 'commander';
 import type { CheckView, NetworkView } from '../../model/api.ts';
-import { ifname, network, vmid } from '../arguments.ts';
+import type { FileReceipt } from '../../model/panel-api.ts';
+import { ifname, nameOf, network, type TextFile, textFile, vmid } from '../arguments.ts';
 import { type Act, examples } from '../program.ts';
+import { showWaiting } from '../progress.ts';
 import { renderCheck } from '../views/check.ts';
 import { renderNetwork, renderNetworks } from '../views/network.ts';
+import { renderFileReceipt } from '../views/settings.ts';
 
 interface ShowOptions {
   conflist?: boolean;
@@ -15,7 +18,7 @@ export function addNetworkCommands(program: Command, act: Act): void {
   const networks = program
     .command('network')
     .description('networks that containers can join')
-    .addHelpText('after', examples('pve-cni network list', 'pve-cni network show web'));
+    .addHelpText('after', examples('pve-cni network list', 'pve-cni network show web', 'pve-cni network apply web.yaml'));
 
   networks
     .command('list')
@@ -60,6 +63,32 @@ export function addNetworkCommands(program: Command, act: Act): void {
         const answer = await context.api.post<CheckView>(`/v1/networks/${name}/check`);
         context.show(answer, renderCheck(context, 'Nothing to check.'));
         if (!answer.ok) context.found();
+      }),
+    );
+
+  networks
+    .command('apply')
+    .description('write a network’s file, as it is; nothing is written when it would not serve')
+    .argument('<FILE>', 'the network; - for stdin', textFile)
+    .option('--name <NAME>', 'name of the network (default: that of the file, or the one in CNI’s JSON)', network)
+    .addHelpText('after', examples('pve-cni network apply web.yaml', 'pve-cni network apply - --name web < web.yaml'))
+    .action(
+      act(async (context, file: TextFile, { name: given }: { name?: string }) => {
+        const name = nameOf(file, given, network);
+        const answer = await showWaiting(context, {}, () => context.api.put<FileReceipt>(`/v1/networks/${name}`, { text: file.text }));
+        context.show(answer, renderFileReceipt);
+      }),
+    );
+
+  networks
+    .command('remove')
+    .description('move a network’s file to archive/; refused while anybody is on it')
+    .argument('<NAME>', 'name of the network', network)
+    .addHelpText('after', examples('pve-cni network remove web'))
+    .action(
+      act(async (context, name: string) => {
+        const answer = await showWaiting(context, {}, () => context.api.delete<FileReceipt>(`/v1/networks/${name}`));
+        context.show(answer, renderFileReceipt);
       }),
     );
 }

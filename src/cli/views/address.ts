@@ -1,4 +1,5 @@
 import type { AddressView } from '../../model/api.ts';
+import type { AddressUse } from '../../model/panel-api.ts';
 import type { Context } from '../context.ts';
 import { moment, state, table } from '../output.ts';
 
@@ -18,4 +19,12 @@ export const renderAddresses =
       moment(releaseAt),
     ]);
     return table(context, ['ADDRESS', 'NETWORK', 'VMID', 'INTERFACE', 'STATE', 'IN USE', 'SINCE', 'RELEASED AT'], rows);
+  };
+
+export const renderAddressUse =
+  (context: Context) =>
+  (subnets: AddressUse[]): string => {
+    if (subnets.length === 0) return 'No network has addresses of its own to give.';
+    const rows = subnets.map(({ network, family, range, size, used, kept, free }) => [network, family, range, size, used, kept, free]);
+    return table(context, ['NETWORK', 'FAMILY', 'RANGE', 'SIZE', 'USED', 'KEPT BACK', 'FREE'], rows);
   };
