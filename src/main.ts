@@ -12,6 +12,7 @@ import { createPolicyFolder } from './cilium/policy-folder.ts';
 import { createCniRuntime } from './cni/create-runtime.ts';
 import { createConfiguration } from './config/create.ts';
 import { loadNodeConfig } from './config/node-config.ts';
+import { createNodeReports } from './config/node-reports.ts';
 import { ciliumPaths, etcdAccess } from './core/cilium-agent.ts';
 import { nodeIssues } from './core/policy-issues.ts';
 import { createDatapath } from './datapath/datapath.ts';
@@ -33,6 +34,7 @@ import { createLogger } from './observe/logger.ts';
 import { createMetrics } from './observe/metrics.ts';
 import { createOtlpExporter } from './observe/otlp.ts';
 import { createTrace, now, traceparent } from './observe/tracing.ts';
+import { createCluster } from './proxmox/cluster.ts';
 import { createProxmoxFacts } from './proxmox/facts.ts';
 import { createHistoryFile } from './state/history-file.ts';
 import { createFlowStore } from './state/open-flow-store.ts';
@@ -71,7 +73,8 @@ async function main(argv: readonly string[]): Promise<void> {
   if (command.checkState) return checkState(stateFile);
   const log = createLogger({ level: settings.log.level });
   const trace = createTrace(killAt(process.env.PVE_CNI_TEST_KILL_AT));
-  const node = hostname();
+  // Proxmox's name of the node, too
+  const node = hostname().split('.', 1)[0] as string;
 
   const store = openStore({ file: stateFile });
   const launcher = createLauncher(launcherFile);
@@ -83,12 +86,12 @@ async function main(argv: readonly string[]): Promise<void> {
     trace,
     runDir: settings.runDir,
     lxcPath: settings.lxcPath,
-    pveDir: settings.pveDir,
     execute: launcher.execute,
   });
   const limits = { dnsProxy: settings.cilium.dnsPolicies, ipv6: settings.cilium.ipv6Range !== undefined };
   const configuration = createConfiguration({
     root: settings.root,
+    clusterMount: settings.pveDir,
     store: store.configuration,
     transaction: store.transaction,
     policyIssues: ({ object }) => nodeIssues(object, limits),
@@ -154,6 +157,8 @@ async function main(argv: readonly string[]): Promise<void> {
       log: (message, facts) => log.warn(facts, message),
     }),
     proxmox,
+    nodeReports: createNodeReports({ root: settings.root, clusterMount: settings.pveDir, node, clock: now }),
+    cluster: createCluster({ pveDir: settings.pveDir, lxcPath: settings.lxcPath, node, readText: host.readTextUpTo }),
     flows,
     flowIntake,
     clusterIdentities,

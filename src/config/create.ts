@@ -32,6 +32,8 @@ export interface ConfigurationOptions {
   /** makes many changes of the store one; each is by itself when absent */
   transaction?: <Result>(work: () => Result) => Result;
   pollMs?: number;
+  /** where the cluster filesystem is mounted, should the root lie in it; Proxmox's place when absent */
+  clusterMount?: string;
   /** what of a policy this node would not enforce; nothing when absent */
   policyIssues?: Surroundings['policyIssues'];
   log?: (message: string, facts: object) => void;
@@ -39,7 +41,7 @@ export interface ConfigurationOptions {
 
 /** The configuration below a root. Does nothing until it is asked; `current` is what served last until the first refresh. */
 export function createConfiguration(options: ConfigurationOptions): Configuration {
-  const { root, store, transaction = (work) => work(), pollMs = 2000, policyIssues = () => [], log = () => {} } = options;
+  const { root, store, transaction = (work) => work(), pollMs = 2000, clusterMount, policyIssues = () => [], log = () => {} } = options;
   const turns = new Mutex();
   const limited = createDeadline(lookLimitMs);
   const lastGood = createLastGood({ store, transaction, log });
@@ -64,7 +66,7 @@ export function createConfiguration(options: ConfigurationOptions): Configuratio
     const files = remembered();
     const before = current();
     const stampOf = (file: string) => files.get(file)?.stamp ?? '';
-    const { state, found } = await attempt(() => readRoot(root, stampOf, vmid));
+    const { state, found } = await attempt(() => readRoot(root, clusterMount, stampOf, vmid));
     const changed = found ? merge(files, found, state.authoritative) : [];
     const absent = found ? await attemptMissing() : missing;
     const content = changed.length > 0 || !sameSet(absent, missing) ? serve(files, absent) : before;
@@ -134,7 +136,7 @@ export function createConfiguration(options: ConfigurationOptions): Configuratio
     kindOfFile(file);
     const refuse = (why: string, cause?: unknown) =>
       failure('CONFIG_UNAVAILABLE', `cannot write ${file} below ${root}: ${why}`, { ...facts, path: file }, cause);
-    const { state } = await attempt(async () => ({ state: await stateOfRoot(root), found: null }));
+    const { state } = await attempt(async () => ({ state: await stateOfRoot(root, clusterMount), found: null }));
     if (!state.writable) throw refuse(state.reason ?? 'it is read-only; restore quorum, or let root write there');
     try {
       await limited(`write ${file}`, () =>
@@ -150,7 +152,7 @@ export function createConfiguration(options: ConfigurationOptions): Configuratio
   async function readText(file: string, facts: { vmid?: number } = {}): Promise<string | null> {
     kindOfFile(file);
     const refuse = (why: string) => failure('CONFIG_UNAVAILABLE', `cannot read ${file}: ${why}`, { ...facts, path: file });
-    const { state } = await attempt(async () => ({ state: await stateOfRoot(root), found: null }));
+    const { state } = await attempt(async () => ({ state: await stateOfRoot(root, clusterMount), found: null }));
     if (!state.readable) throw refuse(state.reason ?? 'the root is not available');
     return (await limited(`read ${file}`, () => readRegularFile(`${root}/${file}`, file)))?.text ?? null;
   }
@@ -228,11 +230,11 @@ export function createConfiguration(options: ConfigurationOptions): Configuratio
   };
 }
 
-async function readRoot(root: string, stampOf: (file: string) => Stamp, vmid?: number) {
-  const state = await stateOfRoot(root);
+async function readRoot(root: string, mount: string | undefined, stampOf: (file: string) => Stamp, vmid?: number) {
+  const state = await stateOfRoot(root, mount);
   const found = state.readable ? await scan(root, stampOf, vmid) : null;
   // a root that went away while it was read says nothing about what is missing
-  return { state: found ? await stateOfRoot(root) : state, found };
+  return { state: found ? await stateOfRoot(root, mount) : state, found };
 }
 
 /** Of the files outside the root that networks name, those that are not there. */

@@ -9,8 +9,8 @@ export type FileKind = 'settings' | 'network' | 'cniNetwork' | 'container' | 'po
 export const folders = ['networks', 'containers', 'policies', 'services', 'tests'] as const;
 export const settingsFileName = 'settings.yaml';
 
-/** Everything that may stand in the root; the last two are ours to write. */
-const rootNames = [...folders, settingsFileName, 'archive', 'addresses'];
+/** Everything that may stand in the root; the last three are ours to write. */
+const rootNames = [...folders, settingsFileName, 'archive', 'addresses', 'nodes'];
 
 const endings: Record<string, Record<string, FileKind>> = {
   networks: { yaml: 'network', conflist: 'cniNetwork', conf: 'cniNetwork' },

@@ -23,12 +23,15 @@ export async function readRegularFile(path: string, file: string): Promise<{ tex
     const stat = await handle.stat({ bigint: true });
     if (!stat.isFile()) throw notRegular(file, stat.isDirectory() ? 'a folder' : 'a pipe or device');
     if (stat.size > fileLimitBytes) throw fileTooLarge(file);
-    const buffer = Buffer.alloc(Number(stat.size) + 1);
+    let buffer = Buffer.alloc(Number(stat.size) + 1);
     let length = 0;
     for (;;) {
       const { bytesRead } = await handle.read(buffer, length, buffer.length - length, length);
       length += bytesRead;
-      if (bytesRead === 0 || length === buffer.length) break;
+      if (bytesRead === 0) break;
+      if (length > fileLimitBytes) throw fileTooLarge(file);
+      // on a cluster filesystem the size may be a second old: half a file must not pass for a whole one
+      if (length === buffer.length) buffer = Buffer.concat([buffer, Buffer.alloc(buffer.length)]);
     }
     return { text: decode(buffer.subarray(0, length), file), stamp: stampOf(stat) };
   } finally {

@@ -21,7 +21,7 @@ import { defaultRouteLinks } from './uplinks.ts';
 /** The system under us: the only room that touches it. */
 export type Host = ReturnType<typeof createHost>;
 
-export function createHost(options: { trace: Trace; runDir: string; lxcPath: string; pveDir: string; execute: Execute }) {
+export function createHost(options: { trace: Trace; runDir: string; lxcPath: string; execute: Execute }) {
   const run = createRun(options.trace, options.execute);
   const ip = createIp(run);
   return {
@@ -32,7 +32,7 @@ export function createHost(options: { trace: Trace; runDir: string; lxcPath: str
     systemd: createSystemd(run),
     nft: createNft(run, options.runDir),
     netns: createNetns(run),
-    lxc: createLxc(run, options.lxcPath, options.pveDir),
+    lxc: createLxc(run, options.lxcPath),
     ensureForwarding,
     // links
     defaultRouteLinks,

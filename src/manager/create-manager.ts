@@ -11,6 +11,7 @@ import { mapContent, mapViews } from './cilium-maps.ts';
 import { identityViews } from './cluster-identities.ts';
 import { attachInterface, changeInterface, changeLabels, detachInterface } from './configure.ts';
 import type { Dependencies } from './dependencies.ts';
+import { createDestroyedWatch } from './destroyed.ts';
 import { examine } from './doctor.ts';
 import { fileText } from './file-texts.ts';
 import { flowLines, flowStatus, flowsView } from './flow-views.ts';
@@ -18,6 +19,7 @@ import { answerHook } from './hooks.ts';
 import { createIdentities } from './identity.ts';
 import type { Manager } from './manager.ts';
 import { writeMarkers } from './markers.ts';
+import { reportsOfNetworks } from './node-report.ts';
 import { createNodeReports } from './node-reports.ts';
 import { createObjectManager } from './objects.ts';
 import { createOperations } from './operations.ts';
@@ -60,6 +62,7 @@ export function createManager(deps: Dependencies): RunningManager {
     { what: 'keep the keys of the encryption', everyMs: reconcileMs, work: agentManager.syncCiliumKey },
     { what: 'look for ended containers', everyMs: settings.livenessSeconds * 1000, work: reconciler.reapDead },
     { what: 'look whether labels have changed', everyMs: followMs, work: identities.settleIfChanged },
+    { what: 'look for destroyed containers', everyMs: followMs, work: createDestroyedWatch(deps, operations) },
     { what: 'look for waiting interfaces', everyMs: followMs, work: () => attachWaiting(deps, operations) },
     { what: 'keep the routes to other nodes', everyMs: followMs, work: () => remoteRoutes(false) },
     { what: 'repair the routes to other nodes', everyMs: reconcileMs, work: () => remoteRoutes(true) },
@@ -182,10 +185,14 @@ export function createManager(deps: Dependencies): RunningManager {
         lastReconcile: reconciler.last === null ? null : new Date(reconciler.last).toISOString(),
       };
     },
-    networks: () => Promise.all([...configuration.current.networks.values()].map((network) => networkView(deps, reconciler, network))),
+    async networks() {
+      const reported = await reportsOfNetworks(deps);
+      return Promise.all([...configuration.current.networks.values()].map((network) => networkView(deps, reconciler, network, reported)));
+    },
     async network(name) {
       const network = networkNamed(name);
-      return { ...(await networkView(deps, reconciler, network)), ...(await fileText(configuration, network.file)) };
+      const view = await networkView(deps, reconciler, network, await reportsOfNetworks(deps));
+      return { ...view, ...(await fileText(configuration, network.file)) };
     },
     async conflist(name, target) {
       const network = networkNamed(name);

@@ -23,7 +23,12 @@ export async function inspectGarbage(deps: Dependencies): Promise<Leak[]> {
     datapath.overlayRoutes(),
     datapath.gate.closed(),
   ]);
-  const addresses = store.addresses.list();
+  // another node's may be reserved for what we do not see yet; those of nodes that left are everybody's
+  const members = await deps.cluster.members();
+  const clustered = members === null && (await deps.cluster.isProxmox());
+  const isMember = (node: string) => members?.some((one) => one.node === node) ?? clustered;
+  const isAnothers = (node: string | undefined) => node !== undefined && node !== deps.node && isMember(node);
+  const addresses = store.addresses.list().filter(({ node }) => !isAnothers(node));
   const { networks, containers, available, problems } = configuration.current;
   const [attachments, debts, lives] = [store.attachments.brief(), store.debts.list(), store.lives.list()];
   const rows = [...attachments, ...debts];

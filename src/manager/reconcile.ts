@@ -11,6 +11,7 @@ import { createLostEndpoints, type Lost } from './endpoints.ts';
 import { inspectGarbage, payDebts, removeLeak } from './garbage.ts';
 import type { Identities } from './identity.ts';
 import { writeMarkers } from './markers.ts';
+import { publishNetworks } from './node-report.ts';
 import type { Operations } from './operations.ts';
 import { reconcilePolicies } from './policies.ts';
 import { settle } from './settle.ts';
@@ -59,6 +60,7 @@ export function createReconciler(deps: Dependencies, operations: Operations, ide
     const snapshot = await configuration.refresh();
     await writeMarkers(deps, snapshot);
     await prepareNetworks();
+    await note('report', () => publishNetworks(deps, problems));
     await note('policies', () => reconcilePolicies(deps));
     await reserveConfigured();
     await archiveDestroyed(deps, operations);
@@ -78,12 +80,15 @@ export function createReconciler(deps: Dependencies, operations: Operations, ide
     }
   }
 
+  /** Those of other nodes are reserved there: two nodes would take one reservation from each other again and again. */
   async function reserveConfigured(): Promise<void> {
+    const places = await deps.cluster.places();
     for (const container of configuration.current.containers.values())
-      await note(`container/${container.vmid}`, async () => {
-        const [error] = await reserveAll(deps, container);
-        if (error) throw error;
-      });
+      if (places === null || places.get(container.vmid) === deps.node)
+        await note(`container/${container.vmid}`, async () => {
+          const [error] = await reserveAll(deps, container);
+          if (error) throw error;
+        });
   }
 
   async function reconcileContainers(lost: Lost = new Map()): Promise<void> {

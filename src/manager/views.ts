@@ -85,7 +85,12 @@ async function interfaceView(
   };
 }
 
-export async function networkView(deps: Dependencies, reconciler: Reconciler, network: Network): Promise<NetworkView> {
+export async function networkView(
+  deps: Dependencies,
+  reconciler: Reconciler,
+  network: Network,
+  reported: (network: string) => NetworkView['nodes'],
+): Promise<NetworkView> {
   const { store, configuration } = deps;
   const spec = kindOf(network).bridge?.(network);
   const pool = poolOf(network);
@@ -107,6 +112,7 @@ export async function networkView(deps: Dependencies, reconciler: Reconciler, ne
       used: taken.filter(({ address }) => subnetContains(subnet, address)).length,
     })),
     containers: containers.map(({ vmid }) => vmid).sort((one, other) => one - other),
+    nodes: reported(network.name),
     warnings: network.warnings,
   };
 }

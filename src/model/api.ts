@@ -88,6 +88,17 @@ export const networkView = z
       }),
     ),
     containers: z.array(vmid),
+    nodes: z
+      .array(
+        z.object({
+          node: z.string(),
+          ready: z.boolean(),
+          message: z.string().meta({ description: 'why the node cannot make it' }),
+          since: time,
+          online: z.boolean().nullable(),
+        }),
+      )
+      .meta({ description: 'which nodes of the cluster can make it, by their own word' }),
     warnings: z.array(z.string()),
     problem: errorView.nullable(),
   })

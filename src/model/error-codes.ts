@@ -386,6 +386,13 @@ export const errorCodes = {
     'Proxmox’s cluster filesystem is not mounted.',
     'Start it: `systemctl start pve-cluster`.',
   ),
+  CLUSTER_LOCKED: row(
+    'ProxmoxError',
+    409,
+    true,
+    'Another node of the cluster is changing the same things.',
+    'Try again in a moment; a lock of a node that died goes after two minutes.',
+  ),
 } as const satisfies Record<string, ErrorRow>;
 
 export const errorClasses = ['ConfigurationError', 'CNIError', 'IPAMError', 'InterfaceError', 'StateError', 'ProxmoxError'] as const;

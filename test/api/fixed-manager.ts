@@ -47,6 +47,7 @@ export const network: NetworkView = {
   bridge: 'cnibr-web',
   subnets: [{ cidr: '10.20.0.0/24', gateway: '10.20.0.1', range: null, size: '253', used: 1 }],
   containers: [101],
+  nodes: [{ node: 'pve1', ready: true, message: '', since: '2026-11-24T12:00:00.000Z', online: null }],
   warnings: [],
   problem: null,
 };

@@ -18,6 +18,10 @@ export const renderNetworks =
     return paragraphs(table(context, ['NAME', 'TYPE', 'STATE', 'BRIDGE', 'SUBNETS', 'CONTAINERS'], rows), odd.join('\n'));
   };
 
+function nodeOf({ node, ready, message, online }: NetworkView['nodes'][number]): string {
+  return `${node}${online === false ? ' (offline)' : ''}${ready ? '' : `: ${message}`}`;
+}
+
 export const renderNetwork =
   (context: Context) =>
   (network: NetworkView): string => {
@@ -29,6 +33,7 @@ export const renderNetwork =
       ['file', network.file],
       ['bridge', network.bridge],
       ['containers', network.containers.join(' ') || 'none'],
+      ['nodes', network.nodes.map(nodeOf).join('; ') || 'none has said that it can make it'],
     ]);
     const subnets = network.subnets.map(({ cidr, gateway, range, used, size }) => [
       cidr,

@@ -1,0 +1,48 @@
+import type { NetworkView } from '../model/api.ts';
+import { asPveCniError } from '../model/errors.ts';
+import type { Network } from '../model/network.ts';
+import { render } from './attach.ts';
+import type { Dependencies } from './dependencies.ts';
+import type { Reconciler } from './reconcile.ts';
+
+const maxMessage = 1000;
+
+/** Tells the cluster which networks this node can make: written only when that changes. Whether Cilium's agent answers this moment is
+ *  no part of it. */
+export async function publishNetworks(deps: Dependencies, problems: Reconciler['problems']): Promise<void> {
+  const networks = [...deps.configuration.current.networks.values()].sort((one, other) => (one.name < other.name ? -1 : 1));
+  const report = await Promise.all(
+    networks.map(async (network) => {
+      const message = problems.get(`network/${network.name}`)?.message ?? (await missingPlugin(deps, network));
+      return { name: network.name, ready: message === null, message: (message ?? '').slice(0, maxMessage) };
+    }),
+  );
+  if (await deps.nodeReports.publish(report)) deps.log.info({}, 'told the cluster which networks this node can make');
+}
+
+async function missingPlugin(deps: Dependencies, network: Network): Promise<string | null> {
+  try {
+    const { conflist } = render(deps, 0, { name: 'eth0', network: network.name, address: 'auto' }, network, []);
+    return (await deps.runtime.validate(conflist))[0]?.message ?? null;
+  } catch (thrown) {
+    return asPveCniError(thrown).message;
+  }
+}
+
+/** What the nodes say of each network; nodes that left the cluster say nothing any more. */
+export async function reportsOfNetworks({ nodeReports, cluster }: Dependencies): Promise<(network: string) => NetworkView['nodes']> {
+  const [reports, members] = await Promise.all([nodeReports.list(), cluster.members()]);
+  const isMember = (node: string) => members?.some((one) => one.node === node) ?? true;
+  return (network) =>
+    reports.flatMap(({ node, since, networks }) =>
+      networks
+        .filter(({ name }) => name === network && isMember(node))
+        .map(({ ready, message }) => ({
+          node,
+          ready,
+          message,
+          since: new Date(since).toISOString(),
+          online: members?.find((one) => one.node === node)?.online ?? null,
+        })),
+    );
+}
