@@ -49,6 +49,8 @@ export interface Configuration {
    *  unless it serves beside the others and keeps none of them from serving, and, where a digest is given, unless the file is the one that
    *  has it. Gives what was there. @throws ConfigurationError with every finding in `context.issues`; CONFLICT, CONFIG_UNAVAILABLE */
   replaceFile(file: string, text: string | null, digest?: string): Promise<string | null>;
+  /** Text of the container's file that was archived last; null when none is. */
+  archivedContainer(vmid: number): Promise<string | null>;
   /** Writes networks/NAME.yaml. @throws ConfigurationError when it is not one that would serve */
   writeNetwork(name: string, text: string): Promise<void>;
   /** Parses and validates a policy as if it were written, against the present ones. @throws ConfigurationError naming file and field */

@@ -1,4 +1,4 @@
-import { access } from 'node:fs/promises';
+import { access, readdir } from 'node:fs/promises';
 import { Mutex } from 'async-mutex';
 import type { ContainerConfig, ContainerFile } from '../model/container.ts';
 import { failure } from '../model/errors.ts';
@@ -183,6 +183,16 @@ export function createConfiguration(options: ConfigurationOptions): Configuratio
     parseContainer: (vmid, text) => parseContainer(current(), vmid, text),
     readContainer: (vmid) => readText(containerPath(vmid), { vmid }),
     writeContainer: (vmid, config) => turns.runExclusive(() => write(vmid, config)),
+    async archivedContainer(vmid) {
+      const names = await limited('read archive/', () => readdir(`${root}/archive`)).catch(() => []);
+      // their names end in the time
+      const last = names
+        .filter((name) => name.startsWith(`${vmid}-`) && name.endsWith('.yaml'))
+        .sort()
+        .at(-1);
+      if (last === undefined) return null;
+      return (await limited(`read archive/${last}`, () => readRegularFile(`${root}/archive/${last}`, `archive/${last}`)))?.text ?? null;
+    },
     writeNetwork: (name, text) =>
       turns.runExclusive(async () => {
         const file = `networks/${name}.yaml`;

@@ -75,12 +75,12 @@ export async function attachInterface(
 }
 
 /** A running container becomes what its file says. */
-function settleNow(deps: Dependencies, vmid: number, context: OperationContext, renew?: ReadonlyMap<string, string>) {
+export function settleNow(deps: Dependencies, vmid: number, context: OperationContext, renew?: ReadonlyMap<string, string>) {
   const detachTimeoutMs = deps.settings.timeouts.pluginSeconds * 1000;
   return settle(deps, vmid, context, { allOrNothing: false, detachTimeoutMs, ...(renew && { renew }) });
 }
 
-function when({ running }: Settled): string {
+export function when({ running }: Settled): string {
   return running ? 'now' : 'at its next start';
 }
 
@@ -209,7 +209,7 @@ export async function changeLabels(
   });
 }
 
-async function write(deps: Dependencies, vmid: number, file: ContainerFile | null): Promise<void> {
+export async function write(deps: Dependencies, vmid: number, file: ContainerFile | null): Promise<void> {
   await deps.configuration.writeContainer(vmid, file && { interfaces: file.interfaces, labels: file.labels, onFailure: file.onFailure });
   await writeMarkers(deps, deps.configuration.current);
 }
@@ -219,13 +219,19 @@ function asText({ interfaces, labels, onFailure }: ContainerFile): string {
   return JSON.stringify({ interfaces, labels, onFailure });
 }
 
-async function done(deps: Dependencies, vmid: number, context: OperationContext, before: string | null, message: string): Promise<string> {
+export async function done(
+  deps: Dependencies,
+  vmid: number,
+  context: OperationContext,
+  before: string | null,
+  message: string,
+): Promise<string> {
   context.changed(before, await deps.configuration.readContainer(vmid));
   context.say(message);
   return context.id;
 }
 
-function changeRequest({ settings }: Dependencies, vmid: number, requester: Requester, network?: string) {
+export function changeRequest({ settings }: Dependencies, vmid: number, requester: Requester, network?: string) {
   return {
     kind: 'configure' as const,
     vmid,

@@ -29,6 +29,7 @@ import { protect, unprotect } from './protect.ts';
 import { rebuildJournal } from './rebuild.ts';
 import { createReconciler } from './reconcile.ts';
 import { createRemoteRoutes } from './remote-routes.ts';
+import { restoreContainer } from './restore.ts';
 import { createRounds } from './rounds.ts';
 import { settle } from './settle.ts';
 import { createTraffic, sampleMs, saveMs } from './traffic.ts';
@@ -251,6 +252,7 @@ export function createManager(deps: Dependencies): RunningManager {
       changed(vmid, await protect(deps, operations, vmid, ifname ?? firstInterface(vmid), requester)),
     unprotect: async (vmid, ifname, requester) =>
       changed(vmid, await unprotect(deps, operations, vmid, ifname ?? firstInterface(vmid), requester)),
+    restore: async (vmid, requester) => changed(vmid, await restoreContainer(deps, operations, vmid, requester)),
     label: async (vmid, change, requester) => changed(vmid, await changeLabels(deps, operations, vmid, change, requester)),
     checkContainer: (vmid, options, requester) => checkContainer(vmid, options, requester),
     services: balancer.views,

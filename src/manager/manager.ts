@@ -47,6 +47,8 @@ export interface Manager extends AgentManager, PolicyManager, NodeReports, Objec
   /** Puts Cilium onto an interface that the container has; `null`: the first. */
   protect(vmid: number, ifname: string | null, requester: Requester): Promise<ChangeView>;
   unprotect(vmid: number, ifname: string | null, requester: Requester): Promise<ChangeView>;
+  /** Gives a container back what was archived when one of its number was destroyed. */
+  restore(vmid: number, requester: Requester): Promise<ChangeView>;
   /** Changes the labels of a container's file. */
   label(vmid: number, change: LabelChange, requester: Requester): Promise<ChangeView>;
   checkContainer(vmid: number, options: { repair: boolean }, requester: Requester): Promise<CheckView>;

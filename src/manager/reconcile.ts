@@ -62,6 +62,7 @@ export function createReconciler(deps: Dependencies, operations: Operations, ide
     await prepareNetworks();
     await note('report', () => publishNetworks(deps, problems));
     await note('policies', () => reconcilePolicies(deps));
+    await deps.reservations.follow().catch((error) => log.warn({ error: String(error) }, 'cannot see the reservations of other nodes'));
     await reserveConfigured();
     await archiveDestroyed(deps, operations);
     await reconcileContainers(await lostEndpoints());

@@ -18,6 +18,8 @@ export interface Finding {
 const inProgressMs = 60_000;
 /** After this no node can still be about to finish it, its own heals by its row included. */
 const abandonedMs = 24 * 3600_000;
+/** files of a network that one look at what other nodes did reads again: half a second */
+const followFiles = 1000;
 /** files read at a time */
 const parallel = 16;
 
@@ -34,11 +36,16 @@ export function reservationIndex(options: {
   node: string;
 }) {
   const { files, store, clock, writable, shared, node } = options;
+  /** network → where the next look at other nodes' files begins */
+  const followed = new Map<string, number>();
   /** what this process began to release and could not yet; load finds those of an earlier process */
   const begunReleases = new Map<string, Place>();
   const isOwn = (row: AddressReservation) => row.node === undefined || row.node === node;
   /** Where no other node writes, no claim is in progress but our own, and of those one at a time: locks. */
   const mayBeInProgress = async (writtenAt: number) => clock() - writtenAt < inProgressMs && (await shared());
+  /** Not so when another node took it over, keeps it for who was destroyed, or gave it back, and this one has not looked since. */
+  const isUnchanged = (claim: Claim, row: AddressReservation) =>
+    claim.releaseAt === row.releaseAt && (row.node === undefined || claim.node === row.node);
   const isOf = (claim: Claim, owner: Owner) => claim.vmid === owner.vmid && claim.ifname === owner.ifname;
   const claimOf = (row: AddressReservation): Omit<Claim, 'attempt'> => ({
     vmid: row.vmid,
@@ -127,6 +134,12 @@ export function reservationIndex(options: {
     return (await files.reap(row.network, row.address)) && make(row);
   }
 
+  /** The same by looking alone, so that it waits for nobody: it is this node's by its file. */
+  async function isConfirmed(row: AddressReservation): Promise<boolean> {
+    const found = await held(row).catch(() => null);
+    return found?.kind === 'claim' && isOf(found.claim, row) && found.claim.node === node && found.claim.releaseAt === null;
+  }
+
   /** The same owner, on this node, kept until `releaseAt` or reserved when it is null. */
   async function change(row: AddressReservation, releaseAt: number | null): Promise<void> {
     const wanted = claimOf({ ...row, releaseAt });
@@ -155,7 +168,7 @@ export function reservationIndex(options: {
   async function free(row: AddressReservation): Promise<'freed' | 'another' | 'later'> {
     const found = await held(row);
     if (found.kind === 'unfinished' && (await mayBeInProgress(found.writtenAt))) return 'later';
-    if (found.kind === 'claim' && !isOf(found.claim, row)) {
+    if (found.kind === 'claim' && !(isOf(found.claim, row) && isUnchanged(found.claim, row))) {
       settle(row, found);
       return 'another';
     }
@@ -187,6 +200,22 @@ export function reservationIndex(options: {
     await readAll(network, unknown.filter(isAddress), []);
     for (const name of unknown) taken.add(name);
     return taken;
+  }
+
+  /** Takes over what other nodes did: at once what is new or gone, the rest some files at a time, since nothing says that one changed. */
+  async function follow(network: string): Promise<void> {
+    if (!(await shared())) return;
+    const names = (await files.addresses(network)).filter(isAddress);
+    dropForeign(network, new Set(names));
+    const taken = store.addresses.taken(network);
+    const from = (followed.get(network) ?? 0) % Math.max(names.length, 1);
+    followed.set(network, from + followFiles);
+    const due = new Set([...names.slice(from), ...names.slice(0, from)].slice(0, followFiles));
+    await readAll(
+      network,
+      names.filter((name) => due.has(name) || !taken.has(name)),
+      [],
+    );
   }
 
   /** Rows of other nodes whose files are gone: they were released there. */
@@ -259,7 +288,7 @@ export function reservationIndex(options: {
     return findings;
   }
 
-  return { claim, confirm, change, release, isDue, refresh, load };
+  return { claim, confirm, isConfirmed, change, release, isDue, refresh, follow, load };
 }
 
 function isAddress(name: string): boolean {

@@ -49,6 +49,8 @@ export interface Reservations {
   reclaim(vmid: number): Promise<void>;
   /** Frees kept addresses whose time has come, and says which. */
   expire(now: number): Promise<AddressReservation[]>;
+  /** Takes over what other nodes did meanwhile. */
+  follow(): Promise<void>;
   /** Brings index and files together at the start of the service, and completes what a crash left half done. */
   load(): Promise<Finding[]>;
 }
@@ -96,32 +98,30 @@ export function createReservations(options: ReservationOptions): Reservations {
   }
 
   async function reserve(network: string, subnets: readonly Subnet[], request: AddressRequest): Promise<string[]> {
-    const fixed = request.wanted === 'auto' ? null : fixedAddresses(network, subnets, request.wanted);
-    const missingFrom = (held: string[]) =>
-      fixed
-        ? fixed.filter((address) => !held.includes(address))
-        : families(subnets).filter((family) => !held.some((address) => isOfFamily(address, family)));
-
-    let held = await heldBy(network, subnets, request);
-    if (missingFrom(held).length > 0) {
+    let held = await heldBy(network, subnets, request, index.confirm);
+    if (missing(network, subnets, request, held).length > 0) {
       if (!writable()) throw readOnly(root, `an address of network "${network}" for container ${request.vmid}`);
       const taken = await index.refresh(network);
       // another node may have reserved for this container before it came here
-      held = await heldBy(network, subnets, request);
-      held = [...held, ...(await reserveNew(network, subnets, request, missingFrom(held), taken))];
+      held = await heldBy(network, subnets, request, index.confirm);
+      held = [...held, ...(await reserveNew(network, subnets, request, missing(network, subnets, request, held), taken))];
     }
-    if (fixed) return fixed;
-    return families(subnets).flatMap((family) => held.find((address) => isOfFamily(address, family)) ?? []);
+    return chosen(network, subnets, request, held);
   }
 
   /** What the interface has and may go on having, oldest first. */
-  async function heldBy(network: string, subnets: readonly Subnet[], { vmid, ifname }: AddressRequest): Promise<string[]> {
+  async function heldBy(
+    network: string,
+    subnets: readonly Subnet[],
+    { vmid, ifname }: AddressRequest,
+    confirms: (row: AddressReservation) => Promise<boolean>,
+  ): Promise<string[]> {
     const held: string[] = [];
     const rows = store.addresses
       .list({ vmid, network })
       .filter((row) => row.ifname === ifname && row.state === 'reserved' && !row.releasing);
     for (const row of rows.sort((one, other) => one.since - other.since))
-      if (subnets.some((subnet) => isUsable(subnet, row.address)) && (await index.confirm(row))) held.push(row.address);
+      if (subnets.some((subnet) => isUsable(subnet, row.address)) && (await confirms(row))) held.push(row.address);
     return held;
   }
 
@@ -130,12 +130,12 @@ export function createReservations(options: ReservationOptions): Reservations {
     network: string,
     subnets: readonly Subnet[],
     request: AddressRequest,
-    missing: readonly (string | number)[],
+    absent: readonly (string | number)[],
     taken: Set<string>,
   ): Promise<string[]> {
     const made: string[] = [];
     try {
-      for (const one of missing)
+      for (const one of absent)
         made.push(
           typeof one === 'string' ? await claimFixed(network, one, request) : await claimAny(network, subnets, one, request, taken),
         );
@@ -170,7 +170,12 @@ export function createReservations(options: ReservationOptions): Reservations {
   }
 
   return {
-    reserve: (network, subnets, request) => locked(network, () => reserve(network, subnets, request)),
+    async reserve(network, subnets, request) {
+      // a start must not wait for a change of another's reservation, which hangs while a cluster loses a node
+      const held = await heldBy(network, subnets, request, index.isConfirmed);
+      if (held.length > 0 && missing(network, subnets, request, held).length === 0) return chosen(network, subnets, request, held);
+      return locked(network, () => reserve(network, subnets, request));
+    },
     async release(network, address) {
       if (!writable()) throw readOnly(root, `the release of ${address}`);
       await locked(network, () => index.release({ network, address: canonicalIp(address) ?? address }));
@@ -195,6 +200,9 @@ export function createReservations(options: ReservationOptions): Reservations {
       await each(due, async (row) => (await index.isDue(row, now)) && (await index.release(row)) && freed.push(row));
       return freed;
     },
+    async follow() {
+      for (const network of await networks()) await locked(network, () => index.follow(network));
+    },
     async load() {
       const known = new Set([...(await networks()), ...store.addresses.list().map((row) => row.network)]);
       const findings: Finding[] = [];
@@ -202,6 +210,17 @@ export function createReservations(options: ReservationOptions): Reservations {
       return findings;
     },
   };
+}
+
+/** Addresses, or families of which one is wanted. */
+function missing(network: string, subnets: readonly Subnet[], { wanted }: AddressRequest, held: readonly string[]): (string | number)[] {
+  if (wanted !== 'auto') return fixedAddresses(network, subnets, wanted).filter((address) => !held.includes(address));
+  return families(subnets).filter((family) => !held.some((address) => isOfFamily(address, family)));
+}
+
+function chosen(network: string, subnets: readonly Subnet[], { wanted }: AddressRequest, held: readonly string[]): string[] {
+  if (wanted !== 'auto') return fixedAddresses(network, subnets, wanted);
+  return families(subnets).flatMap((family) => held.find((address) => isOfFamily(address, family)) ?? []);
 }
 
 function families(subnets: readonly Subnet[]): number[] {

@@ -397,6 +397,7 @@ export function fixedManager(calls: Calls, changes: Partial<Manager> = {}): Mana
     attach: async () => change,
     detach: async () => change,
     label: async () => change,
+    restore: async () => change,
     protect: async () => change,
     unprotect: async () => change,
     checkContainer: async () => check,

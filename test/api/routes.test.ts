@@ -40,6 +40,7 @@ const cases: { route: string; path: string; body?: object; asked: unknown[] | nu
     path: '/v1/containers/101/interfaces/eth1',
     asked: ['detach', 101, 'eth1', root],
   },
+  { route: 'post /v1/containers/:vmid/restore', path: '/v1/containers/101/restore', body: {}, asked: ['restore', 101, root] },
   {
     route: 'post /v1/containers/:vmid/labels',
     path: '/v1/containers/101/labels',

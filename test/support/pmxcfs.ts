@@ -22,6 +22,7 @@ export interface Pmxcfs {
   /** the process dies: everything below its mount is ENOTCONN */
   kill(node: string): Promise<void>;
   unmount(node: string): void;
+  /** again, when it is not there */
   mount(node: string): Promise<void>;
   destroy(): Promise<void>;
 }
@@ -69,6 +70,9 @@ export async function mountPmxcfs(context: Mocha.Context, nodes: readonly string
       processes.delete(node);
     },
     async mount(node) {
+      const present = processes.get(node);
+      if (present && present.exitCode === null && present.signalCode === null) return;
+      if (present) pmxcfs.unmount(node);
       mkdirSync(path(node), { recursive: true });
       const log = join(dir, `${node}.log`);
       const args = ['--backing', backing, '--control', control, '--node', node, '--lock-seconds', String(lockSeconds), path(node)];

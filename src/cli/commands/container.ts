@@ -144,6 +144,25 @@ export function addContainerCommands(program: Command, act: Act): void {
     );
 
   containers
+    .command('restore')
+    .description('give a container back the networks and addresses of the destroyed one of its number')
+    .argument('<VMID>', 'number of the container', vmid)
+    .addHelpText(
+      'after',
+      `${examples('pve-cni container restore 101')}
+A new container of the same number inherits nothing by itself; one that is restored over a container that is still there keeps all.
+`,
+    )
+    .action(
+      act(async (context, number: number) => {
+        const answer = await showWaiting(context, { vmid: number }, () =>
+          context.api.post<ChangeView>(`/v1/containers/${number}/restore`, {}),
+        );
+        context.show(answer, renderChange(context));
+      }),
+    );
+
+  containers
     .command('check')
     .description('check that every interface is as it was made')
     .argument('<VMID>', 'number of the container', vmid)

@@ -71,6 +71,16 @@ export const containerRoutes = [
   }),
   route({
     method: 'post',
+    path: '/v1/containers/:vmid/restore',
+    tag: 'containers',
+    summary: 'Give a container back the networks and addresses that were archived when one of its number was destroyed',
+    params,
+    answer: changeView,
+    errors: ['CONTAINER_UNKNOWN', 'CONTAINER_GONE', 'CONFIG_DUPLICATE', 'IPAM_ADDRESS_TAKEN', 'CONFIG_UNAVAILABLE'],
+    handle: ({ manager }, { params, requester }) => manager.restore(params.vmid, requester),
+  }),
+  route({
+    method: 'post',
     path: '/v1/containers/:vmid/labels',
     tag: 'containers',
     summary: 'Change the labels of a container, in its configuration',

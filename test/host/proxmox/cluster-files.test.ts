@@ -1,7 +1,8 @@
 // The cluster filesystem is a stand-in: test/support/pmxcfs.py.
 import assert from 'node:assert/strict';
-import { existsSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { readRegularFile } from '../../../src/config/read.ts';
 import { stateOfRoot } from '../../../src/config/root.ts';
 import { archiveFile, replaceFile } from '../../../src/config/write.ts';
 import { readTextUpTo, writeDurably } from '../../../src/host/files.ts';
@@ -39,6 +40,16 @@ describe('files on the cluster filesystem', () => {
     assert.deepEqual(readdirSync(join(root('pve1'), 'networks')), []);
     await writeDurably(join(pmxcfs.path('pve1'), 'priv/cni/token'), 'secret');
     assert.equal(await readTextUpTo(join(pmxcfs.path('pve2'), 'priv/cni/token'), 100), 'secret');
+  });
+
+  it('are never read by half where another node made them longer a moment ago', async () => {
+    const path = join(root('pve2'), 'containers/101.yaml');
+    await replaceFile(root('pve1'), 'containers/101.yaml', 'short\n');
+    assert.equal(statSync(path).size, 6, 'which the kernel remembers for a second');
+    const long = 'a line of it\n'.repeat(2000);
+    await replaceFile(root('pve1'), 'containers/101.yaml', long);
+    assert.equal((await readRegularFile(path, '101.yaml'))?.text, long);
+    await archiveFile(root('pve1'), 'containers/101.yaml', '101-1.yaml');
   });
 
   it('have one winner of an address, whichever nodes race for it', async () => {
