@@ -11,8 +11,8 @@ import { createAgentPolicies } from './cilium/policies.ts';
 import { createPolicyFolder } from './cilium/policy-folder.ts';
 import { createCniRuntime } from './cni/create-runtime.ts';
 import { createConfiguration } from './config/create.ts';
+import { createNetworkReports } from './config/network-reports.ts';
 import { loadNodeConfig } from './config/node-config.ts';
-import { createNodeReports } from './config/node-reports.ts';
 import { ciliumPaths, etcdAccess } from './core/cilium-agent.ts';
 import { nodeIssues } from './core/policy-issues.ts';
 import { createDatapath } from './datapath/datapath.ts';
@@ -157,7 +157,7 @@ async function main(argv: readonly string[]): Promise<void> {
       log: (message, facts) => log.warn(facts, message),
     }),
     proxmox,
-    nodeReports: createNodeReports({ root: settings.root, clusterMount: settings.pveDir, node, clock: now }),
+    networkReports: createNetworkReports({ root: settings.root, clusterMount: settings.pveDir, node, clock: now }),
     cluster: createCluster({ pveDir: settings.pveDir, lxcPath: settings.lxcPath, node, readText: host.readTextUpTo }),
     flows,
     flowIntake,

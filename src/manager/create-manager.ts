@@ -19,7 +19,7 @@ import { answerHook } from './hooks.ts';
 import { createIdentities } from './identity.ts';
 import type { Manager } from './manager.ts';
 import { writeMarkers } from './markers.ts';
-import { reportsOfNetworks } from './node-report.ts';
+import { reportsOfNetworks } from './network-report.ts';
 import { createNodeReports } from './node-reports.ts';
 import { createObjectManager } from './objects.ts';
 import { createOperations } from './operations.ts';

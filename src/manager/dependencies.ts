@@ -5,7 +5,7 @@ import type { Maps } from '../cilium/maps.ts';
 import type { AgentPolicies } from '../cilium/policies.ts';
 import type { CniRuntime } from '../cni/runtime.ts';
 import type { Configuration } from '../config/configuration.ts';
-import type { NodeReports } from '../config/node-reports.ts';
+import type { NetworkReports } from '../config/network-reports.ts';
 import type { Datapath } from '../datapath/datapath.ts';
 import type { Host } from '../host/host.ts';
 import type { Operation, Trace } from '../model/operation.ts';
@@ -35,7 +35,7 @@ export interface Dependencies {
   policies: AgentPolicies;
   proxmox: ProxmoxFacts;
   cluster: Cluster;
-  nodeReports: NodeReports;
+  networkReports: NetworkReports;
   flows: FlowLog;
   flowIntake: FlowIntake;
   clusterIdentities: ClusterIdentities;

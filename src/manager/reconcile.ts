@@ -11,7 +11,7 @@ import { createLostEndpoints, type Lost } from './endpoints.ts';
 import { inspectGarbage, payDebts, removeLeak } from './garbage.ts';
 import type { Identities } from './identity.ts';
 import { writeMarkers } from './markers.ts';
-import { publishNetworks } from './node-report.ts';
+import { publishNetworks } from './network-report.ts';
 import type { Operations } from './operations.ts';
 import { reconcilePolicies } from './policies.ts';
 import { settle } from './settle.ts';

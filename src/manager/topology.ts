@@ -14,7 +14,7 @@ export async function topologyOf(sources: StatusSources & { reconciler: Reconcil
   const configured = [...deps.configuration.current.networks.values()];
   const [interfaces, views, defaultLinks, agent] = await Promise.all([
     interfaceStatuses(sources),
-    Promise.all(configured.map((network) => networkView(deps, reconciler, network))),
+    Promise.all(configured.map((network) => networkView(deps, reconciler, network, () => []))),
     deps.host.defaultRouteLinks(),
     configured.some(({ type }) => type === 'cilium') ? agentOf(sources) : null,
   ]);

@@ -1,20 +1,20 @@
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { failure } from '../model/errors.ts';
-import { type NodeReport, nodeReport } from '../model/node-report.ts';
+import { type NetworkReport, networkReport } from '../model/network-report.ts';
 import { createDeadline } from './deadline.ts';
 import { readRegularFile } from './read.ts';
 import { stateOfRoot } from './root.ts';
 import { replaceFile } from './write.ts';
 
-export interface NodeReports {
+export interface NetworkReports {
   /** What the nodes said last; a file that is none of ours or cannot be read is left out. */
-  list(): Promise<NodeReport[]>;
+  list(): Promise<NetworkReport[]>;
   /** Writes this node's, when it says something else than before. Whether it did. */
-  publish(networks: NodeReport['networks']): Promise<boolean>;
+  publish(networks: NetworkReport['networks']): Promise<boolean>;
 }
 
-export interface NodeReportOptions {
+export interface NetworkReportOptions {
   root: string;
   clusterMount: string;
   node: string;
@@ -23,23 +23,23 @@ export interface NodeReportOptions {
 
 const limitMs = 5000;
 
-export function createNodeReports({ root, clusterMount, node, clock }: NodeReportOptions): NodeReports {
+export function createNetworkReports({ root, clusterMount, node, clock }: NetworkReportOptions): NetworkReports {
   const reading = createDeadline(limitMs);
   const writing = createDeadline(limitMs);
   let published: string | null = null;
 
-  async function read(name: string): Promise<NodeReport | null> {
+  async function read(name: string): Promise<NetworkReport | null> {
     const file = `nodes/${name}.json`;
     try {
       const found = await readRegularFile(join(root, file), file);
-      const report = nodeReport.parse(JSON.parse(found?.text ?? 'null'));
+      const report = networkReport.parse(JSON.parse(found?.text ?? 'null'));
       return report.node === name ? report : null;
     } catch {
       return null;
     }
   }
 
-  async function readAll(): Promise<NodeReport[]> {
+  async function readAll(): Promise<NetworkReport[]> {
     const names = await readdir(join(root, 'nodes')).catch(() => []);
     const nodes = names.filter((name) => /^[a-zA-Z0-9-]{1,63}\.json$/.test(name)).map((name) => name.slice(0, -'.json'.length));
     const found = await Promise.all(nodes.sort().map(read));

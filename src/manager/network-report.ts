@@ -17,7 +17,7 @@ export async function publishNetworks(deps: Dependencies, problems: Reconciler['
       return { name: network.name, ready: message === null, message: (message ?? '').slice(0, maxMessage) };
     }),
   );
-  if (await deps.nodeReports.publish(report)) deps.log.info({}, 'told the cluster which networks this node can make');
+  if (await deps.networkReports.publish(report)) deps.log.info({}, 'told the cluster which networks this node can make');
 }
 
 async function missingPlugin(deps: Dependencies, network: Network): Promise<string | null> {
@@ -30,8 +30,8 @@ async function missingPlugin(deps: Dependencies, network: Network): Promise<stri
 }
 
 /** What the nodes say of each network; nodes that left the cluster say nothing any more. */
-export async function reportsOfNetworks({ nodeReports, cluster }: Dependencies): Promise<(network: string) => NetworkView['nodes']> {
-  const [reports, members] = await Promise.all([nodeReports.list(), cluster.members()]);
+export async function reportsOfNetworks({ networkReports, cluster }: Dependencies): Promise<(network: string) => NetworkView['nodes']> {
+  const [reports, members] = await Promise.all([networkReports.list(), cluster.members()]);
   const isMember = (node: string) => members?.some((one) => one.node === node) ?? true;
   return (network) =>
     reports.flatMap(({ node, since, networks }) =>
