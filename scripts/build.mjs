@@ -1,9 +1,10 @@
 #!/usr/bin/env node
-// Bundles the service, the command and the hookscript into dist/. better-sqlite3 is native and stays outside the bundle.
+// Bundles the service, the command, the hookscript and the panel into dist/. better-sqlite3 is native and stays outside the bundle.
 import { chmod, copyFile, mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
+import { panelBundle } from './panel.mjs';
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const { version } = JSON.parse(await readFile(join(root, 'package.json'), 'utf8'));
@@ -34,7 +35,7 @@ if (missing.length > 0) {
 await mkdir(join(root, 'dist'), { recursive: true });
 const inside = new Set();
 try {
-  await Promise.all([...bundles.map(bundle), ...copies.map(copy)]);
+  await Promise.all([...bundles.map(bundle), ...copies.map(copy), panel()]);
   await writeFile(join(root, 'dist/third-party-licenses.txt'), await licenses());
 } catch (error) {
   // esbuild has printed file and line already
@@ -88,6 +89,11 @@ async function copy({ entry, to }) {
   await copyFile(join(root, entry), file);
   await chmod(file, 0o755);
   console.log(`dist/${to} from ${entry}`);
+}
+
+async function panel() {
+  await writeFile(join(root, 'dist/pve-cni-panel.js'), await panelBundle(join(root, 'pve-ui/js'), version));
+  console.log('dist/pve-cni-panel.js from pve-ui/js');
 }
 
 async function absent(entries) {
