@@ -19,7 +19,7 @@ export async function panelBundle(folder, version) {
   return `${head(version)}${body}${tail}`;
 }
 
-/** Base classes before their heirs; else as they came. */
+/** Classes after what they extend or require; else as they came. */
 function inOrder(sources) {
   const definedBy = new Map();
   for (const source of sources)
@@ -28,7 +28,7 @@ function inOrder(sources) {
   const visit = (source, trail) => {
     if (ordered.has(source)) return;
     if (trail.includes(source)) throw new Error(`classes extend each other: ${[...trail, source].map(({ file }) => file).join(', ')}`);
-    for (const [, name] of source.text.matchAll(/(?:extend|mixins): \[?\s*'(PVECNI\.[\w.]+)'/g)) {
+    for (const [, name] of source.text.matchAll(/(?:extend|mixins|requires): \[?\s*'(PVECNI\.[\w.]+)'/g)) {
       const base = definedBy.get(name);
       if (!base) throw new Error(`${source.file} extends ${name}, which no file defines`);
       if (base !== source) visit(base, [...trail, source]);

@@ -4,6 +4,8 @@
  * oneContainer   true: of one container, which need not be asked for */
 Ext.define('PVECNI.grid.Flows', {
     extend: 'PVECNI.grid.Live',
+    // its renderers are named while it is defined
+    requires: ['PVECNI.Render'],
     alias: 'widget.pveCniFlowGrid',
 
     title: gettext('Flows'),
