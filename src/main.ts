@@ -36,6 +36,7 @@ import { createOtlpExporter } from './observe/otlp.ts';
 import { createTrace, now, traceparent } from './observe/tracing.ts';
 import { createCluster } from './proxmox/cluster.ts';
 import { createProxmoxFacts } from './proxmox/facts.ts';
+import { createHookscriptProperty } from './proxmox/hookscript-property.ts';
 import { createHistoryFile } from './state/history-file.ts';
 import { createFlowStore } from './state/open-flow-store.ts';
 import { openStore } from './state/open-store.ts';
@@ -158,6 +159,15 @@ async function main(argv: readonly string[]): Promise<void> {
     }),
     proxmox,
     networkReports: createNetworkReports({ root: settings.root, clusterMount: settings.pveDir, node, clock: now }),
+    hookscripts: createHookscriptProperty({
+      pveDir: settings.pveDir,
+      snippet: settings.proxmox.snippet,
+      run: host.run,
+      pct: () => host.findTool('pct', settings.proxmox.toolDirs),
+      readText: host.readTextUpTo,
+      listFolder: host.listFolder,
+      isExecutable: host.isExecutable,
+    }),
     cluster: createCluster({ pveDir: settings.pveDir, lxcPath: settings.lxcPath, node, readText: host.readTextUpTo }),
     flows,
     flowIntake,

@@ -1,5 +1,5 @@
 import { constants } from 'node:fs';
-import { access, lstat, mkdir, open, readdir, readFile, realpath, rename, rm } from 'node:fs/promises';
+import { access, lstat, mkdir, open, readdir, readFile, realpath, rename, rm, stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { failure } from '../model/errors.ts';
 
@@ -60,6 +60,12 @@ export async function exists(path: string): Promise<boolean> {
     () => true,
     () => false,
   );
+}
+
+/** Whether it is a regular file, or a link to one, that may be run. */
+export async function isExecutable(path: string): Promise<boolean> {
+  const found = await stat(path).catch(() => null);
+  return found?.isFile() === true && (found.mode & 0o111) !== 0;
 }
 
 /** Path of a tool in the first of these folders that has it; its name alone, for PATH, when none has.

@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs';
 import type { Trace } from '../model/operation.ts';
 import type { Execute } from './execute.ts';
-import { findTool, listFolder, readText, readTextUpTo, remove, writeDurably } from './files.ts';
+import { findTool, isExecutable, listFolder, readText, readTextUpTo, remove, writeDurably } from './files.ts';
 import { createIp } from './ip.ts';
 import { readAllLinkCounters } from './link-counters.ts';
 import { linkByIndex, listLinks, localAddresses, masterOf, portsOf, readLink } from './links.ts';
@@ -56,6 +56,7 @@ export function createHost(options: { trace: Trace; runDir: string; lxcPath: str
     startTimeOf,
     // files
     findTool,
+    isExecutable,
     listFolder,
     readText,
     readTextUpTo,

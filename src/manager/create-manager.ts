@@ -16,6 +16,7 @@ import { examine } from './doctor.ts';
 import { fileText } from './file-texts.ts';
 import { flowLines, flowStatus, flowsView } from './flow-views.ts';
 import { answerHook } from './hooks.ts';
+import { followHookscript } from './hookscript-property.ts';
 import { createIdentities } from './identity.ts';
 import type { Manager } from './manager.ts';
 import { writeMarkers } from './markers.ts';
@@ -124,6 +125,7 @@ export function createManager(deps: Dependencies): RunningManager {
   }
 
   async function changed(vmid: number, operation: string) {
+    await followHookscript(deps, vmid, operation);
     const message = store.operations.get(operation)?.message ?? '';
     const container = await containerView(deps, reconciler, vmid).catch(() => ({
       vmid,

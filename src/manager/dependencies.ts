@@ -12,6 +12,7 @@ import type { Operation, Trace } from '../model/operation.ts';
 import type { NodeConfig } from '../model/settings.ts';
 import type { Cluster } from '../proxmox/cluster.ts';
 import type { ProxmoxFacts } from '../proxmox/facts.ts';
+import type { HookscriptProperty } from '../proxmox/hookscript-property.ts';
 import type { HistoryFile } from '../state/history-file.ts';
 import type { Reservations } from '../state/reservations.ts';
 import type { Store } from '../state/store.ts';
@@ -35,6 +36,7 @@ export interface Dependencies {
   policies: AgentPolicies;
   proxmox: ProxmoxFacts;
   cluster: Cluster;
+  hookscripts: HookscriptProperty;
   networkReports: NetworkReports;
   flows: FlowLog;
   flowIntake: FlowIntake;

@@ -4,6 +4,7 @@ import type { Balancer } from './balancer.ts';
 import type { Dependencies } from './dependencies.ts';
 import { checkFlows } from './flow-check.ts';
 import { inspectGarbage } from './garbage.ts';
+import { checkHookscripts } from './hookscript-property.ts';
 import { policyFindings } from './policies.ts';
 import type { Reconciler } from './reconcile.ts';
 
@@ -76,6 +77,7 @@ const checks: Record<string, (deps: Dependencies, reconciler: Reconciler, balanc
       ];
     return [ok('the LXC drop-in is installed')];
   },
+  hookscripts: checkHookscripts,
   async mounts({ host }) {
     const [ours, first] = await Promise.all([host.namespaceOf('self', 'mnt'), host.namespaceOf(1, 'mnt')]);
     if (ours && first && ours !== first)

@@ -34,6 +34,17 @@ export type Settings = z.output<typeof settingsFile>;
 
 const absolutePath = z.string().regex(/^\/[^\0]*$/, 'must be an absolute path');
 
+const proxmoxSettings = z.strictObject({
+  toolDirs: z
+    .array(absolutePath)
+    .min(1)
+    .default(['/usr/sbin', '/usr/bin'])
+    .meta({ description: 'folders of `pct` and `pveum`; `/usr/sbin`, `/usr/bin` when absent' }),
+  snippet: absolutePath
+    .default('/var/lib/vz/snippets/pve-cni-hook')
+    .meta({ description: 'file of the hookscript that containers name `local:snippets/pve-cni-hook`' }),
+});
+
 /** /etc/pve-cni/pve-cnid.yaml, one for each node. Read once, at start. */
 export const nodeFile = z
   .strictObject({
@@ -75,6 +86,7 @@ export const nodeFile = z
         stopSeconds: z.number().positive().max(60).default(5),
       })
       .default({ pluginSeconds: 30, operationSeconds: 45, stopSeconds: 5 }),
+    proxmox: proxmoxSettings.prefault({}).meta({ description: 'what of Proxmox the service uses besides its cluster filesystem' }),
     cilium: ciliumSettings.prefault({}).meta({ description: 'Cilium on this node' }),
   })
   .meta({ id: 'Node' });

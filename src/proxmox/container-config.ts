@@ -6,6 +6,8 @@ export interface ConfigFacts {
   /** null: none, or none that a host can have */
   name: string | null;
   tags: string[];
+  /** volume of its hookscript; '' for none */
+  hookscript: string;
   /** interfaces that Proxmox makes */
   nics: Nic[];
 }
@@ -34,7 +36,7 @@ export function parseProxmoxConfig(text: string): ConfigFacts {
     if (at > 0 && !line.startsWith('#')) values.set(line.slice(0, at), line.slice(at + 1).trim());
   }
   const nics = [...values].filter(([key]) => /^net\d{1,2}$/.test(key)).map(([, text]) => nicOf(text));
-  return { name: nameOf(values.get('hostname')), tags: tagsOf(values.get('tags') ?? ''), nics };
+  return { name: nameOf(values.get('hostname')), tags: tagsOf(values.get('tags') ?? ''), hookscript: values.get('hookscript') ?? '', nics };
 }
 
 /** `LXCPATH/VMID/config` of plain LXC, without what it includes. Tags are Proxmox's alone. */
@@ -44,7 +46,7 @@ export function parseLxcConfig(text: string): ConfigFacts {
     const at = line.indexOf('=');
     if (at > 0 && line.slice(0, at).trim() === 'lxc.uts.name') name = nameOf(line.slice(at + 1).trim());
   }
-  return { name, tags: [], nics: [] };
+  return { name, tags: [], hookscript: '', nics: [] };
 }
 
 export function linesOf(text: string): string[] {
