@@ -4,7 +4,7 @@ import type { Execute } from './execute.ts';
 import { findTool, isExecutable, listFolder, readText, readTextUpTo, remove, writeDurably } from './files.ts';
 import { createIp } from './ip.ts';
 import { readAllLinkCounters } from './link-counters.ts';
-import { linkByIndex, listLinks, localAddresses, masterOf, portsOf, readLink } from './links.ts';
+import { linkByIndex, linkMtu, listLinks, localAddresses, masterOf, portsOf, readLink } from './links.ts';
 import { listeningPorts } from './listeners.ts';
 import { createLxc } from './lxc.ts';
 import { createNetns } from './netns.ts';
@@ -37,6 +37,7 @@ export function createHost(options: { trace: Trace; runDir: string; lxcPath: str
     // links
     defaultRouteLinks,
     linkCounters: readAllLinkCounters,
+    linkMtu,
     linkByIndex,
     listeningPorts,
     listLinks,

@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 
 /** Counters of a link since it was made, as the link itself sees them. */
@@ -33,26 +34,45 @@ export async function readLinkCounters(link: string): Promise<LinkCounters | nul
   }
 }
 
-/** The same of every link of this network namespace by name, in one read. Source: proc_pid_net(5), /proc/net/dev; what it calls drops counts
- *  what a link's driver missed, too. */
-export async function readAllLinkCounters(): Promise<ReadonlyMap<string, LinkCounters>> {
-  const counters = new Map<string, LinkCounters>();
-  for (const line of (await readFile('/proc/self/net/dev', 'utf8').catch(() => '')).split('\n').slice(2)) {
+/** The same of every link of this network namespace, in one read; what is not asked for is not parsed. */
+export interface AllLinkCounters {
+  get(link: string): LinkCounters | undefined;
+}
+
+/** Source: proc_pid_net(5), /proc/net/dev; what it calls drops counts what a link's driver missed, too. Synchronous: /proc waits for no disk. */
+export function readAllLinkCounters(): AllLinkCounters {
+  const lines = new Map<string, string>();
+  for (const line of readNow('/proc/self/net/dev').split('\n')) {
     const at = line.lastIndexOf(':');
-    if (at < 0) continue;
-    const [rxBytes = 0, rxPackets = 0, , rxDrops = 0, , , , , txBytes = 0, txPackets = 0, , txDrops = 0] = line
-      .slice(at + 1)
-      .trim()
-      .split(/\s+/)
-      .map(Number);
-    counters.set(line.slice(0, at).trim(), {
-      receivedBytes: rxBytes,
-      receivedPackets: rxPackets,
-      receivedDrops: rxDrops,
-      transmittedBytes: txBytes,
-      transmittedPackets: txPackets,
-      transmittedDrops: txDrops,
-    });
+    if (at > 0) lines.set(line.slice(0, at).trimStart(), line.slice(at + 1));
   }
-  return counters;
+  return {
+    get(link) {
+      const line = lines.get(link);
+      return line === undefined ? undefined : parse(line);
+    },
+  };
+}
+
+function parse(line: string): LinkCounters {
+  const [rxBytes = 0, rxPackets = 0, , rxDrops = 0, , , , , txBytes = 0, txPackets = 0, , txDrops = 0] = line
+    .trim()
+    .split(/\s+/)
+    .map(Number);
+  return {
+    receivedBytes: rxBytes,
+    receivedPackets: rxPackets,
+    receivedDrops: rxDrops,
+    transmittedBytes: txBytes,
+    transmittedPackets: txPackets,
+    transmittedDrops: txDrops,
+  };
+}
+
+function readNow(path: string): string {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch {
+    return '';
+  }
 }

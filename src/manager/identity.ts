@@ -89,7 +89,7 @@ export function createIdentities(deps: Dependencies, operations: Operations): Id
   return {
     settle: careful(settle),
     settleIfChanged: careful(async () => {
-      if (store.attachments.brief().length > 0 && (await changed())) await settle();
+      if (store.attachments.any() && (await changed())) await settle();
     }),
   };
 }

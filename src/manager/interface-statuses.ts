@@ -2,7 +2,6 @@ import { subnetContains } from '../core/addresses.ts';
 import { usesCilium } from '../core/cilium-plugin.ts';
 import { type InterfaceFacts, stateOfInterface } from '../core/interface-state.ts';
 import { canonicalIp } from '../core/ip.ts';
-import type { ObservedInit } from '../core/plan.ts';
 import { poolOf } from '../core/pools.ts';
 import { defaultRouteInterface } from '../core/routes.ts';
 import type { Attachment } from '../model/attachment.ts';
@@ -14,7 +13,7 @@ import type { NameOf } from './container-names.ts';
 import type { Dependencies } from './dependencies.ts';
 import { runningInit } from './observe.ts';
 import type { Reconciler } from './reconcile.ts';
-import type { Traffic, TrafficNow } from './traffic.ts';
+import type { Traffic } from './traffic.ts';
 
 export interface StatusSources {
   deps: Dependencies;
@@ -25,71 +24,78 @@ export interface StatusSources {
 
 /** Every interface that is configured or attached on this node, or those of one container; by vmid, as its file has them. */
 export async function interfaceStatuses(sources: StatusSources, only?: number): Promise<InterfaceStatus[]> {
-  const { deps, traffic } = sources;
+  const { deps } = sources;
   const { containers } = deps.configuration.current;
   const filter = only === undefined ? {} : { vmid: only };
   const attachments = new Map<number, Attachment[]>();
   for (const one of deps.store.attachments.list(filter)) attachments.set(one.vmid, [...(attachments.get(one.vmid) ?? []), one]);
   const vmids = only === undefined ? [...new Set([...containers.keys(), ...attachments.keys()])].sort((one, other) => one - other) : [only];
-  const [now, inits] = await Promise.all([traffic.now(), only === undefined ? deps.host.findInits() : undefined]);
-  const statuses = vmids.map((vmid) => ofContainer(sources, vmid, containers.get(vmid), attachments.get(vmid) ?? [], now, inits));
+  // most run as they are recorded: the others share one look at all processes
+  let scan: ReturnType<typeof deps.host.findInits> | null = null;
+  const findInits = () => {
+    scan ??= deps.host.findInits();
+    return scan;
+  };
+  const processes = { host: { isAlive: deps.host.isAlive, findInits }, bootId: deps.bootId };
+  const isRunning = async (vmid: number) => (await runningInit(processes, vmid, deps.store.lives.get(vmid))) !== null;
+  const statuses = vmids.map(async (vmid) => {
+    const [file, own] = [containers.get(vmid), attachments.get(vmid) ?? []];
+    return file || own.length > 0 ? ofContainer(sources, vmid, file, own, await isRunning(vmid)) : [];
+  });
   return (await Promise.all(statuses)).flat();
 }
 
 async function ofContainer(
-  { deps, reconciler, nameOf }: StatusSources,
+  { deps, reconciler, traffic, nameOf }: StatusSources,
   vmid: number,
   file: ContainerConfig | undefined,
   attachments: readonly Attachment[],
-  traffic: TrafficNow,
-  inits?: ReadonlyMap<number, ObservedInit>,
+  running: boolean,
 ): Promise<InterfaceStatus[]> {
   const configured = file?.interfaces ?? [];
   const names = new Set([...configured.map(({ name }) => name), ...attachments.map(({ ifname }) => ifname)]);
   if (names.size === 0) return [];
-  const running = (await runningInit(deps, vmid, deps.store.lives.get(vmid), inits)) !== null;
   const container = await nameOf(vmid);
   const attached = new Map(attachments.map((one) => [one.ifname, one]));
   const failed = [...names].some((name) => !attached.has(name)) ? lastFailure(deps, vmid) : null;
   const problem = running ? (reconciler.problems.get(`container/${vmid}`)?.message ?? null) : null;
   const defaultRoute = defaultRouteInterface(configured);
-  return Promise.all(
-    [...names].map(async (ifname): Promise<InterfaceStatus> => {
-      const wanted = configured.find(({ name }) => name === ifname) ?? null;
-      const attachment = attached.get(ifname) ?? null;
-      const network = deps.configuration.current.networks.get(attachment?.network ?? wanted?.network ?? '');
-      const link = attachment?.hostInterface ? await deps.host.readLink(attachment.hostInterface) : null;
-      const facts: InterfaceFacts = {
-        configured: wanted !== null,
-        running,
-        attachment: attachment && {
-          phase: attachment.phase,
-          error: attachment.error?.message ?? null,
-          lostLink: attachment.hostInterface && !link ? attachment.hostInterface : null,
-        },
-        failure: attachment ? null : (failureOf(failed, ifname) ?? problem),
-      };
-      return {
-        vmid,
-        container,
-        running,
-        ifname,
-        network: attachment?.network ?? wanted?.network ?? '',
-        type: network?.type ?? null,
-        ...stateOfInterface(facts),
-        addresses: addressesOf(deps, vmid, ifname, attachment, wanted, network),
-        configured: wanted && { network: wanted.network, address: wanted.address, defaultRoute: wanted.defaultRoute ?? null },
-        mac: attachment?.mac || null,
-        mtu: mtuOf(attachment) ?? link?.mtuBytes ?? null,
-        hostIfname: attachment?.hostInterface || null,
-        since: attachment ? new Date(attachment.since).toISOString() : null,
-        defaultRoute: defaultRoute === ifname,
-        names: [],
-        enforced: isEnforced(attachment, network) ? 'cilium' : null,
-        traffic: attachment ? traffic.of(vmid, ifname) : null,
-      };
-    }),
-  );
+  return [...names].map((ifname): InterfaceStatus => {
+    const wanted = configured.find(({ name }) => name === ifname) ?? null;
+    const attachment = attached.get(ifname) ?? null;
+    const network = deps.configuration.current.networks.get(attachment?.network ?? wanted?.network ?? '');
+    const link = attachment?.hostInterface || null;
+    const mtu = link === null ? null : deps.host.linkMtu(link);
+    const facts: InterfaceFacts = {
+      configured: wanted !== null,
+      running,
+      attachment: attachment && {
+        phase: attachment.phase,
+        error: attachment.error?.message ?? null,
+        lostLink: mtu === null ? link : null,
+      },
+      failure: attachment ? null : (failureOf(failed, ifname) ?? problem),
+    };
+    return {
+      vmid,
+      container,
+      running,
+      ifname,
+      network: attachment?.network ?? wanted?.network ?? '',
+      type: network?.type ?? null,
+      ...stateOfInterface(facts),
+      addresses: addressesOf(deps, vmid, ifname, attachment, wanted, network),
+      configured: wanted && { network: wanted.network, address: wanted.address, defaultRoute: wanted.defaultRoute ?? null },
+      mac: attachment?.mac || null,
+      mtu: mtuOf(attachment) ?? mtu,
+      hostIfname: link,
+      since: attachment ? new Date(attachment.since).toISOString() : null,
+      defaultRoute: defaultRoute === ifname,
+      names: [],
+      enforced: isEnforced(attachment, network) ? 'cilium' : null,
+      traffic: attachment ? traffic.now(attachment) : null,
+    };
+  });
 }
 
 /** What decides whether the last try failed: newer than a start is only what was changed since. */

@@ -1,5 +1,6 @@
 import { adopts } from '../core/cilium-plugin.ts';
 import { isLifeOf, type ObservedInit, type Situation } from '../core/plan.ts';
+import type { Host } from '../host/host.ts';
 import type { IpLink } from '../host/ip.ts';
 import type { Attachment, Life } from '../model/attachment.ts';
 import { kindOf } from '../networks/networks.ts';
@@ -32,7 +33,7 @@ export async function observe(deps: Dependencies, vmid: number, options: Observe
 
 /** Running means: the recorded init lives, else an init is found in the payload cgroup. */
 export async function runningInit(
-  { host, bootId }: Dependencies,
+  { host, bootId }: { host: Pick<Host, 'isAlive' | 'findInits'>; bootId: string },
   vmid: number,
   life: Life | null,
   inits?: ReadonlyMap<number, ObservedInit>,

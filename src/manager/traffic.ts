@@ -1,5 +1,5 @@
 import { createTrafficHistory, frames, type Rate } from '../core/traffic-history.ts';
-import type { LinkCounters } from '../host/link-counters.ts';
+import type { AllLinkCounters, LinkCounters } from '../host/link-counters.ts';
 import type { Attachment } from '../model/attachment.ts';
 import { asPveCniError, errorRecord } from '../model/errors.ts';
 import type { HistoryPoint, Timeframe, TrafficView } from '../model/panel-api.ts';
@@ -10,10 +10,11 @@ export const sampleMs = frames.hour.stepSeconds * 1000;
 /** how often the history is written down: what a crash loses of it, ms */
 export const saveMs = 15 * 60_000;
 /** panels that ask at once share one look at the counters, ms */
-const freshMs = 500;
+const freshMs = 1000;
 /** a rate over less than this says little, ms */
 const leastMs = 1000;
 
+/** An interface and its end on the node. */
 type End = Pick<Attachment, 'vmid' | 'ifname' | 'hostInterface'>;
 interface Reading {
   link: string;
@@ -28,52 +29,28 @@ export interface Traffic {
   start(): Promise<void>;
   sample(): Promise<void>;
   save(): Promise<void>;
-  /** What the ends on the node say now, from the container's side. */
-  now(): Promise<TrafficNow>;
+  /** From the container's side; null: its end on the node is not known, or not its alone. */
+  now(end: End): TrafficView | null;
   points(timeframe: Timeframe, which?: { vmid: number; ifname?: string | undefined }): HistoryPoint[];
-}
-
-export interface TrafficNow {
-  /** null: nothing is known of the interface's end on the node */
-  of(vmid: number, ifname: string): TrafficView | null;
-}
-
-interface Look {
-  at: number;
-  counters: ReadonlyMap<string, LinkCounters>;
-  /** vmid/ifname → link */
-  ends: ReadonlyMap<string, string>;
 }
 
 export function createTraffic({ store, host, history: file, clock, log }: Dependencies): Traffic {
   const history = createTrafficHistory();
-  const bridges = new Map<string, boolean>();
   let readings = new Map<string, Reading>();
-  let looked: { at: number; look: Promise<Look> } | null = null;
+  /** links whose counters are nobody's: bridges, and what several interfaces name */
+  let shared = new Set<string>();
+  let looked: { at: number; counters: AllLinkCounters } | null = null;
 
-  /** Ends that are one interface's alone: the counters of a bridge, or of a link that several name, are nobody's. */
-  async function ends(): Promise<Map<string, string>> {
-    const rows = store.attachments.brief().filter(({ hostInterface }) => hostInterface !== '');
-    const named = new Map<string, number>();
-    for (const { hostInterface } of rows) named.set(hostInterface, (named.get(hostInterface) ?? 0) + 1);
-    const own: [string, string][] = [];
-    for (const row of rows)
-      if (named.get(row.hostInterface) === 1 && !(await isBridge(row.hostInterface))) own.push([keyOf(row), row.hostInterface]);
-    return new Map(own);
-  }
-
-  async function isBridge(link: string): Promise<boolean> {
-    const known = bridges.get(link);
-    if (known !== undefined) return known;
-    const found = await host.readLink(link);
-    if (bridges.size > 10_000) bridges.clear();
-    if (found) bridges.set(link, found.isBridge);
-    return found?.isBridge ?? false;
-  }
-
-  async function look(): Promise<Look> {
-    const [counters, own] = await Promise.all([host.linkCounters(), ends()]);
-    return { at: clock(), counters, ends: own };
+  async function sharedOf(ends: readonly End[]): Promise<Set<string>> {
+    const [once, found] = [new Set<string>(), new Set<string>()];
+    for (const { hostInterface } of ends) {
+      if (once.has(hostInterface)) found.add(hostInterface);
+      once.add(hostInterface);
+    }
+    for (const end of ends)
+      if (readings.get(keyOf(end))?.link !== end.hostInterface && (await host.readLink(end.hostInterface))?.isBridge)
+        found.add(end.hostInterface);
+    return found;
   }
 
   return {
@@ -82,12 +59,17 @@ export function createTraffic({ store, host, history: file, clock, log }: Depend
       if (saved) history.restore(saved, clock() / 1000);
     },
     async sample() {
-      const { at, counters, ends } = await look();
+      const ends = store.attachments.brief().filter(({ hostInterface }) => hostInterface !== '');
+      shared = await sharedOf(ends);
+      const at = clock();
+      const counters = host.linkCounters();
       const next = new Map<string, Reading>();
-      for (const [key, link] of ends) {
-        const now = counters.get(link);
-        const before = readings.get(key);
-        if (now) next.set(key, { link, at, counters: now, rate: before?.link === link ? rateOf(before, { at, counters: now }) : null });
+      for (const end of ends) {
+        const link = end.hostInterface;
+        const now = shared.has(link) ? undefined : counters.get(link);
+        const before = readings.get(keyOf(end));
+        if (now)
+          next.set(keyOf(end), { link, at, counters: now, rate: before?.link === link ? rateOf(before, { at, counters: now }) : null });
       }
       readings = next;
       history.add(at / 1000, new Map([...next].flatMap(([key, { rate }]) => (rate ? [[key, rate] as const] : []))));
@@ -96,21 +78,17 @@ export function createTraffic({ store, host, history: file, clock, log }: Depend
       // the history is worth no failure
       await file.write(history.save()).catch((error) => log.warn({ error: errorRecord(asPveCniError(error)) }, 'cannot keep the history'));
     },
-    async now() {
-      if (!looked || clock() - looked.at > freshMs) looked = { at: clock(), look: look() };
-      const { at, counters, ends } = await looked.look;
-      return {
-        of(vmid, ifname) {
-          const key = keyOf({ vmid, ifname });
-          const link = ends.get(key);
-          const now = link === undefined ? undefined : counters.get(link);
-          if (!now) return null;
-          const before = readings.get(key);
-          const since = before?.link === link ? before : undefined;
-          const rate = since && (at - since.at >= leastMs ? rateOf(since, { at, counters: now }) : since.rate);
-          return view(now, rate ?? { rx: 0, tx: 0 });
-        },
-      };
+    now(end) {
+      const link = end.hostInterface;
+      if (link === '' || shared.has(link)) return null;
+      if (!looked || clock() - looked.at > freshMs) looked = { at: clock(), counters: host.linkCounters() };
+      const { at } = looked;
+      const counters = looked.counters.get(link);
+      if (!counters) return null;
+      const before = readings.get(keyOf(end));
+      const since = before?.link === link ? before : null;
+      const rate = since && (at - since.at >= leastMs ? rateOf(since, { at, counters }) : since.rate);
+      return view(counters, rate ?? { rx: 0, tx: 0 });
     },
     points(timeframe, which) {
       const { vmid, ifname } = which ?? {};

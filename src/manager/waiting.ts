@@ -10,7 +10,7 @@ const retryMs = 5000;
 /** Interfaces behind a gate: protected as soon as they have an address and the agent answers. */
 export async function attachWaiting(deps: Dependencies, operations: Operations): Promise<void> {
   const { store, cilium, configuration, settings, log } = deps;
-  const waiting = store.attachments.brief().filter(({ phase }) => phase === 'waiting');
+  const waiting = store.attachments.brief('waiting');
   if (waiting.length === 0) return;
   // rules are easily flushed: by people, and by firewalls that take all of them for theirs
   const closed = await deps.datapath.gate.closed();

@@ -15,8 +15,12 @@ export interface Store {
   attachments: {
     list(filter?: { vmid?: number; network?: string }): Attachment[];
     get(vmid: number, ifname: string): Attachment | null;
-    /** all, without what is large (requests and results): a tenth of the time */
-    brief(): Pick<Attachment, 'vmid' | 'ifname' | 'network' | 'phase' | 'containerId' | 'hostInterface' | 'addresses'>[];
+    /** whether there is any */
+    any(): boolean;
+    /** all, or those in a phase, without what is large (requests and results): a tenth of the time */
+    brief(
+      phase?: Attachment['phase'],
+    ): Pick<Attachment, 'vmid' | 'ifname' | 'network' | 'phase' | 'containerId' | 'hostInterface' | 'addresses'>[];
     /** @throws StateError INTERNAL when the move of phases is not one of attachmentMoves */
     put(attachment: Attachment): void;
     remove(vmid: number, ifname: string): void;

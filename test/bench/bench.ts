@@ -9,6 +9,7 @@ import { ciliumAttach, ciliumAttach20, ciliumRss } from './cilium.ts';
 import { ciliumLabel } from './cilium-label.ts';
 import type { Benchmark, Figure } from './figures.ts';
 import { foreignStart } from './foreign-start.ts';
+import { apiInterfaces } from './interfaces.ts';
 import { serviceRss } from './service-rss.ts';
 import { store10000 } from './store10000.ts';
 
@@ -18,6 +19,7 @@ const benchmarks: readonly Benchmark[] = [
   store10000,
   foreignStart,
   serviceRss,
+  apiInterfaces,
   ciliumAttach,
   ciliumAttach20,
   ciliumLabel,
@@ -32,6 +34,8 @@ const targets: Record<string, { what: 'ratio' | 'ours'; limit: number }> = {
   'store10000.attach.p50': { what: 'ratio', limit: 1.2 },
   'foreign.start': { what: 'ours', limit: 3 },
   'service.rss': { what: 'ours', limit: 120 },
+  'api.interfaces.p99': { what: 'ours', limit: 20 },
+  'api.interfaces1000.p99': { what: 'ours', limit: 1000 },
   'cilium.attach.p50': { what: 'ratio', limit: 1.15 },
   'cilium.detach.p50': { what: 'ratio', limit: 1.15 },
   'cilium.attach20.total': { what: 'ratio', limit: 1.15 },

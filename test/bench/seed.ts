@@ -10,12 +10,16 @@ import { createPins, type Target } from './target.ts';
 
 /** What the containers of the seed are on; big enough for all of them. */
 export const webNetwork = 'type: bridge\nbridge: { name: bench-web }\nsubnets: [{ cidr: 10.214.0.0/16, gateway: 10.214.0.1 }]\n';
-const firstSeeded = 600_000_001;
+export const firstSeeded = 600_000_001;
+
+/** End on the node of the nth seeded interface. */
+export const linkName = (n: number) => `bench${n}`;
 
 /** Makes a service that is not started yet one of so many running containers: a file, a life, an attachment with its
  *  cached result, an address with its file and an ended operation for each. Stands in for them: all are one process, and
- *  one namespace with one link. Returns a function that lets go of the namespace. */
-export async function seed(daemon: Daemon, count: number, target: Target): Promise<() => void> {
+ *  one namespace with one link. With `links` each has an end on the node, and the first one that many
+ *  interfaces. Returns a function that lets go of the namespace. */
+export async function seed(daemon: Daemon, count: number, target: Target, links: { first: number } | null = null): Promise<() => void> {
   // as the service does at its start: done later it would hide the pin
   for (const how of ['--bind', '--make-shared'])
     execFileSync('mount', [how, ...(how === '--bind' ? [daemon.netnsDir] : []), daemon.netnsDir]);
@@ -26,17 +30,31 @@ export async function seed(daemon: Daemon, count: number, target: Target): Promi
     mkdirSync(folder, { recursive: true });
   const store = openStore({ file: `${daemon.stateDir}/state.db` });
   store.transaction(() => {
-    for (let n = 0; n < count; n += 1)
-      seedOne(daemon, store, { ...life, vmid: firstSeeded + n, generation: 1, containerId: n.toString(16).padStart(16, '0') });
+    let seeded = 0;
+    for (let n = 0; n < count; n += 1) {
+      const own = { ...life, vmid: firstSeeded + n, generation: 1, containerId: n.toString(16).padStart(16, '0') };
+      const many = n === 0 ? (links?.first ?? 1) : 1;
+      store.lives.put(own);
+      for (let index = 0; index < many; index += 1) {
+        seedOne(daemon, store, own, { index, address: seeded + 100, hostInterface: links ? linkName(seeded) : '' });
+        seeded += 1;
+      }
+      const interfaces = Array.from({ length: many }, (_, index) => `{ name: eth${index}, network: web }`).join(', ');
+      writeFileSync(`${daemon.root}/containers/${own.vmid}.yaml`, `interfaces: [${interfaces}]\n`);
+    }
   });
   store.close();
   return () => pins.unpin(netnsPath);
 }
 
-function seedOne(daemon: Daemon, store: ReturnType<typeof openStore>, life: Life): void {
-  const { vmid, containerId, bootId, netnsPath } = life;
+function seedOne(
+  daemon: Daemon,
+  store: ReturnType<typeof openStore>,
+  { vmid, containerId, bootId, netnsPath }: Life,
+  { index, address: n, hostInterface }: { index: number; address: number; hostInterface: string },
+): void {
   const since = Date.now();
-  const n = vmid - firstSeeded + 100;
+  const ifname = `eth${index}`;
   const address = `10.214.${n >> 8}.${n & 255}`;
   const mac = `02:00:00:${[16, 8, 0].map((shift) => ((n >> shift) & 255).toString(16).padStart(2, '0')).join(':')}`;
   const ipam = {
@@ -60,17 +78,17 @@ function seedOne(daemon: Daemon, store: ReturnType<typeof openStore>, life: Life
     cniVersion: '1.0.0',
     interfaces: [
       { name: 'bench-web', mac },
-      { name: 'eth0', mac, sandbox: netnsPath },
+      { name: ifname, mac, sandbox: netnsPath },
     ],
     ips: [{ address: `${address}/16`, gateway: '10.214.0.1', interface: 2 }],
     routes: [{ dst: '0.0.0.0/0', gw: '10.214.0.1' }],
     dns: {},
   };
-  const request = { conflist, containerId, netns: netnsPath, ifname: 'eth0', args, capabilityArgs: { mac } };
+  const request = { conflist, containerId, netns: netnsPath, ifname, args, capabilityArgs: { mac } };
   const attachment: Attachment = {
     ...{
       vmid,
-      ifname: 'eth0',
+      ifname,
       network: 'web',
       containerId,
       bootId,
@@ -78,18 +96,17 @@ function seedOne(daemon: Daemon, store: ReturnType<typeof openStore>, life: Life
       result,
       addresses: [address],
       mac,
-      hostInterface: '',
+      hostInterface,
       error: null,
       since,
     },
     phase: 'attached',
   };
-  store.lives.put(life);
   store.attachments.put({ ...attachment, phase: 'adding' });
   store.attachments.put(attachment);
-  store.addresses.put({ network: 'web', address, vmid, ifname: 'eth0', state: 'reserved', since, releaseAt: null, node: hostname() });
+  store.addresses.put({ network: 'web', address, vmid, ifname, state: 'reserved', since, releaseAt: null, node: hostname() });
   const operation = {
-    id: `seed-${vmid}`,
+    id: `seed-${vmid}-${index}`,
     kind: 'attach' as const,
     vmid,
     network: null,
@@ -109,16 +126,15 @@ function seedOne(daemon: Daemon, store: ReturnType<typeof openStore>, life: Life
   store.operations.begin({ ...ended, end: null, outcome: null, spans: [] });
   store.operations.end({ ...ended, spans: [{ id: containerId, parent: null, name: 'step:attach', start: since, durationMs: 1 }] });
 
-  writeFileSync(`${daemon.root}/containers/${vmid}.yaml`, 'interfaces: [{ name: eth0, network: web }]\n');
-  const claim = { vmid, ifname: 'eth0', node: hostname(), since, releaseAt: null, attempt: `seed-${vmid}` };
+  const claim = { vmid, ifname, node: hostname(), since, releaseAt: null, attempt: `seed-${vmid}` };
   writeFileSync(`${daemon.root}/addresses/web/${address}`, `${JSON.stringify(claim)}\n`);
   const cached = {
     kind: 'cniCacheV1',
     containerId,
     config: Buffer.from(JSON.stringify(conflist)).toString('base64'),
-    ifName: 'eth0',
+    ifName: ifname,
     networkName: 'web',
   };
   const entry = { ...cached, netns: netnsPath, cniArgs: Object.entries(args), capabilityArgs: { mac }, result };
-  writeFileSync(`${daemon.cacheDir}/results/web-${containerId}-eth0`, JSON.stringify(entry));
+  writeFileSync(`${daemon.cacheDir}/results/web-${containerId}-${ifname}`, JSON.stringify(entry));
 }

@@ -20,9 +20,10 @@ export function attachmentsTable(db: Database): Store['attachments'] {
     ofBoth: db.prepare(`${select} WHERE vmid = @vmid AND network = @network ORDER BY ifname`),
   };
   const get = db.prepare(`${select} WHERE vmid = ? AND ifname = ?`);
-  const brief = db.prepare(
-    'SELECT vmid, ifname, network, phase, containerId, hostInterface, addresses FROM attachments ORDER BY vmid, ifname',
-  );
+  const short = 'SELECT vmid, ifname, network, phase, containerId, hostInterface, addresses FROM attachments';
+  const brief = db.prepare(`${short} ORDER BY vmid, ifname`);
+  const briefInPhase = db.prepare(`${short} WHERE phase = ? ORDER BY vmid, ifname`);
+  const any = db.prepare('SELECT 1 FROM attachments LIMIT 1');
   const phase = db.prepare<[number, string], AttachmentPhase>('SELECT phase FROM attachments WHERE vmid = ? AND ifname = ?').pluck();
   const put = db.prepare(upsert('attachments', columns, key));
   const remove = db.prepare('DELETE FROM attachments WHERE vmid = ? AND ifname = ?');
@@ -38,7 +39,8 @@ export function attachmentsTable(db: Database): Store['attachments'] {
       const row = get.get(vmid, ifname);
       return row ? fromRow(row) : null;
     },
-    brief: () => brief.all().map(fromRow),
+    any: () => any.get() !== undefined,
+    brief: (phase) => (phase ? briefInPhase.all(phase) : brief.all()).map(fromRow),
     put(attachment) {
       refuseMove(phase.get(attachment.vmid, attachment.ifname) ?? 'absent', attachment);
       put.run(toRow(attachment));
