@@ -94,7 +94,7 @@ sub head_of {
     my ($status) = $first =~ m{^HTTP/1\.[01] ([1-5][0-9]{2})(?: |\z)} or fail('rubbish', 'something that is not HTTP');
     fail('rubbish', "status $status") if $status < 200;
     my %headers = map { /^([\w-]+):[ \t]*(.*?)[ \t]*\z/ ? (lc $1 => $2) : () } @lines;
-    return ($status, \%headers);
+    return (0 + $status, \%headers);
 }
 
 sub wait_for {
