@@ -13,6 +13,8 @@ export interface ParameterSchema {
   minimum?: number;
   maximum?: number;
   maxLength?: number;
+  /** what `pvesh` shows for a pattern */
+  typetext?: string;
   description?: string;
   optional?: 1;
 }
@@ -100,8 +102,10 @@ const interfaceSchemas: Record<string, ParameterSchema> = {
     type: 'string',
     pattern: '(?:auto|[0-9A-Fa-f.:]+(?:,[0-9A-Fa-f.:]+){0,7})',
     maxLength: 400,
+    typetext: 'auto | <address>[,<address>]',
     description: '`auto`, or the fixed addresses without prefix length, separated by commas',
   },
+  onFailure: { description: 'whether the container starts without its networks; of the whole container' },
 };
 
 const limit: Record<string, ParameterSchema> = { limit: { type: 'integer', minimum: 1, maximum: 9999 } };

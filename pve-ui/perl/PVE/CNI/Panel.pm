@@ -9,22 +9,22 @@ use PVE::CNI::Settings;
 my $anchor = qr{<script\b[^>]*\bsrc=(["'])/pve2/js/pvemanagerlib\.js(?:\?[^"'<>]*)?\g{-1}[^>]*>\s*</script>};
 
 my $version;
-my $wrapped;
+my $wrapper = 0;
 
 sub remember_version { ($version) = $_[0] =~ /^([A-Za-z0-9.+~-]{1,64})\z/ ? $1 : '0'; return }
 
 sub wrap {
-    return if $wrapped || !defined $version;
-    my $original = PVE::Service::pveproxy->can('get_index') or return;
-    $wrapped = 1;
+    my $original = PVE::Service::pveproxy->can('get_index');
+    return if !$original || $original == $wrapper || !defined $version;
     no strict 'refs';
     no warnings 'redefine';
-    *{'PVE::Service::pveproxy::get_index'} = sub {
+    $wrapper = sub {
         my $page = $original->(@_);
         local $@;
         eval { add_to($page) };
         return $page;
     };
+    *{'PVE::Service::pveproxy::get_index'} = $wrapper;
     return;
 }
 

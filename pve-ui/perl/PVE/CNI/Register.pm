@@ -40,7 +40,8 @@ sub document {
     my $file = $PVE::CNI::Settings::routes_file;
     die "$file is not there\n" if !-f $file;
     open my $handle, '<', $file or die "$file: $!\n";
-    my $text = do { local $/; <$handle> };
+    # the package's own file; what came of a file taints, and a task of a tainted type could not open its log
+    my ($text) = do { local $/; <$handle> } =~ /\A(.*)\z/s;
     my $document = JSON::decode_json($text);
     die "$file is of another format\n" if ref $document ne 'HASH' || ($document->{format} // '') ne '1';
     for my $name (keys %{ $document->{branches} }) { die "$file names an unknown branch $name\n" if !$places{$name} }
@@ -65,7 +66,9 @@ sub refuse_strange_places {
     my ($name) = @_;
     my $place = $places{$name};
     my %given;
-    PVE::API2->find_handler('GET', $place->{neighbour}, \%given) or die "there is no $place->{neighbour} beside which it could hang\n";
+    my ($class) = PVE::API2->find_handler('GET', $place->{neighbour}, \%given);
+    die "there is no $place->{neighbour} beside which it could hang\n" if !$class;
+    die "$place->{neighbour} is not served by $place->{class}\n" if $class ne $place->{class};
     for my $key (keys %{ $place->{given} }) {
         die "$place->{neighbour} has no parameter $key\n" if ($given{$key} // '') ne $place->{given}->{$key};
     }

@@ -79,7 +79,9 @@ sub find_handler {
 sub handle {
     my ($self, $info, $param) = @_;
     PVE::JSONSchema::validate($param, $info->{parameters}) if $info->{parameters};
-    return $info->{code}->($param);
+    return $info->{code}->({ map { $_ => untainted($param->{$_}) } keys %$param });
 }
+
+sub untainted { return ref $_[0] || !defined $_[0] ? $_[0] : ($_[0] =~ /^(.*)$/s)[0] }
 
 1;
