@@ -578,7 +578,7 @@ describe('the command', () => {
     [['operation', 'show', ''], ['op-1']],
     [
       ['completion', ''],
-      ['bash', 'zsh'],
+      ['bash', 'zsh', 'fish'],
     ],
   ] as const)
     it(`completes ${JSON.stringify(words.join(' '))} to ${offers.join(' ')}`, async () => {
