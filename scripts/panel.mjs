@@ -3,7 +3,7 @@
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 
-// what others use while they are defined comes first, what changes Proxmox's classes last
+// what changes Proxmox's classes comes last
 const folders = ['generated', 'shared', 'container', 'node', 'dc', 'inject'];
 
 /** Text of the bundle, from `folder` (pve-ui/js). */
@@ -19,7 +19,7 @@ export async function panelBundle(folder, version) {
   return `${head(version)}${body}${tail}`;
 }
 
-/** Classes after what they extend or require; else as they came. */
+/** Singletons first, whose functions others name while they are defined; classes after what they extend or require; else as they came. */
 function inOrder(sources) {
   const definedBy = new Map();
   for (const source of sources)
@@ -35,6 +35,8 @@ function inOrder(sources) {
     }
     ordered.add(source);
   };
+  const isSingleton = ({ text }) => /^ {4}singleton: true/m.test(text);
+  for (const source of sources.filter(isSingleton)) visit(source, []);
   for (const source of sources) visit(source, []);
   return [...ordered];
 }

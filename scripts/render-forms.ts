@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { type BridgeRow, branches } from '../src/model/bridge.ts';
 import { containerInterface, onFailure } from '../src/model/container.ts';
 import { notBuilt } from '../src/model/fields.ts';
 
@@ -11,24 +12,34 @@ interface Label {
   kind?: string;
   /** in the part that is unfolded */
   advanced?: boolean;
-  /** privilege on / without which Proxmox's bridge refuses it (design: it reaches beyond the container) */
-  privilege?: string;
   /** what of an enum is called what */
   values?: Record<string, string>;
 }
 
-const forms: Record<string, { shape: z.ZodRawShape; labels: Record<string, Label> }> = {
+interface Form {
+  /** what a request of the form goes to in Proxmox's API: parameters' names, and privileges that only some of them need */
+  row: BridgeRow;
+  /** where the shape stands in the request's body */
+  within: string;
+  shape: z.ZodRawShape;
+  labels: Record<string, Label>;
+}
+
+const attach = branches.container.rows.find(({ path }) => path === 'attach') as BridgeRow;
+
+const forms: Record<string, Form> = {
   interface: {
+    row: attach,
+    within: 'interface',
     shape: { ...containerInterface.shape, onFailure: onFailure.optional() },
     labels: {
       name: { label: 'Name' },
       network: { label: 'Network', kind: 'network' },
-      address: { label: 'IP Address', privilege: 'Sys.Modify' },
+      address: { label: 'IP Address' },
       defaultRoute: { label: 'Default Route' },
       onFailure: {
         label: 'Without Network',
         advanced: true,
-        privilege: 'Sys.Modify',
         values: { refuse: 'do not start', start: 'start all the same' },
       },
     },
@@ -50,11 +61,11 @@ interface Field {
 }
 
 export function renderForms(): string {
-  const text = Object.entries(forms).map(([name, { shape, labels }]) => {
+  const text = Object.entries(forms).map(([name, { row, within, shape, labels }]) => {
     const fields = Object.entries(shape).filter(([, schema]) => !notBuilt.has(innermost(schema)));
     const unnamed = fields.filter(([key]) => !labels[key]).map(([key]) => key);
     if (unnamed.length > 0) throw new Error(`the form ${name} has no label for ${unnamed.join(', ')}`);
-    return `        ${name}: [\n${fields.map(([key, schema]) => renderField(key, schema as z.ZodType, labels[key] as Label)).join('')}        ],\n`;
+    return `        ${name}: [\n${fields.map(([key, schema]) => renderField({ ...derive(schema as z.ZodType), ...ofBridge(row, within, key) }, labels[key] as Label)).join('')}        ],\n`;
   });
   return `/* Made by npm run gen (scripts/render-forms.ts) from the schemas of the service. */
 Ext.define('PVECNI.Forms', {
@@ -66,8 +77,15 @@ ${text.join('')}    },
 `;
 }
 
-function renderField(name: string, schema: z.ZodType, { label, values, kind, ...rest }: Label): string {
-  const field: Field = { name, ...derive(schema), ...(kind && { kind }), ...rest };
+/** A privilege on / is one that the browser knows of; others are for the server to refuse. */
+function ofBridge({ names, rules = [] }: BridgeRow, within: string, key: string): { name: string; privilege?: string } {
+  const name = names?.[`${within}.${key}`] || key;
+  const [, path, privileges] = rules.find(({ param }) => param === name)?.check ?? [];
+  return { name, ...(path === '/' && { privilege: String(privileges?.[0]) }) };
+}
+
+function renderField(derived: Field, { label, values, kind, ...rest }: Label): string {
+  const field: Field = { ...derived, ...(kind && { kind }), ...rest };
   if (field.values) field.values = field.values.map(([value]) => [value, values?.[value] ?? value]);
   const parts = Object.entries(field).filter(([, value]) => value !== undefined && value !== false);
   const lines = parts.map(([key, value]) => `                ${key}: ${literal(key, value)},\n`);

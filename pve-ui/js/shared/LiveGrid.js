@@ -64,7 +64,14 @@ Ext.define('PVECNI.grid.Live', {
 
         me.callParent();
 
-        Proxmox.Utils.monStoreErrors(me, me.rstore, true);
+        // what is not there (a container that has no networks of ours) has no rows
+        Proxmox.Utils.monStoreErrors(me, me.rstore, true, (error) => {
+            if (error.status !== 404) {
+                return false;
+            }
+            me.store.removeAll();
+            return true;
+        });
         PVECNI.Follow.begin(me, me.rstore);
     },
 

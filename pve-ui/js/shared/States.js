@@ -6,8 +6,8 @@ Ext.define('PVECNI.States', {
     tables: {
         interface: {
             attached: ['good', gettext('attached')],
-            configured: ['off', gettext('configured, container not running')],
-            stopped: ['off', gettext('configured, container not running')],
+            configured: ['off', gettext('container not running')],
+            stopped: ['off', gettext('container not running')],
             adding: ['busy', gettext('being attached')],
             removing: ['busy', gettext('being removed')],
             waiting: ['busy', gettext('waits for its policy')],

@@ -60,6 +60,8 @@ sub read_file {
     return scalar <$handle>;
 }
 
+my %types = (js => 'application/javascript', css => 'text/css', html => 'text/html; charset=utf-8', json => 'application/json', svg => 'image/svg+xml', png => 'image/png', woff => 'application/font-woff', ttf => 'application/font-snft');
+
 my $listener = IO::Socket::INET->new(LocalAddr => $option{listen}, Listen => 64, ReuseAddr => 1) or die "cannot listen on $option{listen}: $!\n";
 $| = 1;
 print $json->encode({ port => $listener->sockport }), "\n";
@@ -118,8 +120,6 @@ sub answer {
     return (200, 'OK', 'application/javascript', read_file($option{panel})) if $path eq '/pve2/js/pve-cni.js' && -f $option{panel};
     return file($path);
 }
-
-my %types = (js => 'application/javascript', css => 'text/css', html => 'text/html; charset=utf-8', json => 'application/json', svg => 'image/svg+xml', png => 'image/png', woff => 'application/font-woff', ttf => 'application/font-snft');
 
 sub file {
     my ($path) = @_;

@@ -1,0 +1,99 @@
+/* The tab "CNI" of a container: its interfaces, and below them what happened and happens on them. Only the tab that is seen asks. */
+Ext.define('PVECNI.container.Panel', {
+    extend: 'Ext.panel.Panel',
+    alias: 'widget.pveCniContainer',
+
+    layout: 'border',
+
+    initComponent: function () {
+        let me = this;
+
+        let { node, vmid } = me.pveSelNode.data;
+        if (!node || !vmid) {
+            throw 'no node name or VM ID specified';
+        }
+        let base = PVECNI.Api.container(node, vmid);
+
+        me.notice = Ext.create('Ext.Component', {
+            dock: 'top',
+            hidden: true,
+            padding: '5 10',
+            userCls: 'pmx-hint pve-cni-notice',
+        });
+
+        Ext.apply(me, {
+            dockedItems: [
+                me.notice,
+                {
+                    xtype: 'component',
+                    dock: 'bottom',
+                    padding: '3 10',
+                    cls: 'faded',
+                    html: gettext(
+                        "Rules of the container's firewall do not reach CNI interfaces; policies do.",
+                    ),
+                },
+            ],
+            items: [
+                { xtype: 'pveCniContainerInterfaces', region: 'center', border: false, base },
+                {
+                    xtype: 'tabpanel',
+                    region: 'south',
+                    height: '45%',
+                    split: true,
+                    collapsible: true,
+                    header: false,
+                    collapseMode: 'mini',
+                    border: false,
+                    items: [
+                        {
+                            xtype: 'pveCniTraffic',
+                            iconCls: 'fa fa-area-chart',
+                            url: `${base}/history`,
+                        },
+                        { xtype: 'pveCniOperations', base },
+                        { xtype: 'pveCniContainerPolicies', base },
+                        {
+                            xtype: 'pveCniFlowGrid',
+                            iconCls: 'fa fa-exchange',
+                            url: `${base}/flows`,
+                            oneContainer: true,
+                        },
+                    ],
+                },
+            ],
+        });
+
+        me.callParent();
+
+        Ext.create('PVECNI.Poll', {
+            view: me,
+            url: `${base}/status`,
+            quiet: true,
+            load: (status) => me.showNotice(status),
+            // nothing is configured for it: the list says so
+            fail: () => me.showNotice({}),
+        });
+    },
+
+    /** Why it does not run, or what is wrong with its file. */
+    showNotice: function ({ running, problem, lastRefusal }) {
+        let me = this;
+
+        let lines = [];
+        if (problem) {
+            lines.push(problem.message);
+        }
+        if (lastRefusal && !running) {
+            let when = PVECNI.Render.time(lastRefusal.time);
+            lines.push(
+                `${Ext.String.format(gettext('The start was refused on {0}'), when)}: ${lastRefusal.message}`,
+            );
+        }
+        let html = lines
+            .map((line) => `${PVECNI.Render.icon('warning')} ${Ext.htmlEncode(line)}`)
+            .join('<br>');
+        me.notice.setHtml(html);
+        me.notice.setVisible(lines.length > 0);
+    },
+});

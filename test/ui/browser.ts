@@ -1,0 +1,164 @@
+import assert from 'node:assert/strict';
+import { existsSync, mkdirSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { type Browser, type BrowserContext, chromium, type Page } from 'playwright-core';
+import { type Pveproxy, startPveproxy, type Users } from '../support/proxmox/pveproxy.ts';
+import { skip } from '../support/skip.ts';
+
+const here = (path: string) => fileURLToPath(new URL(path, import.meta.url));
+const extjs = here('../../.cache/extjs-6.2.0/build');
+/** Git ignores it; CI keeps what is in it. */
+const pictures = here('../../.cache/ui');
+const executablePath = '/usr/bin/chromium';
+
+/** Where the address bar of Proxmox's web interface keeps the tab of each kind of panel. */
+const places = { lxc: 6, node: 1, root: 7 } as const;
+
+export interface OpenOptions {
+  user?: string;
+  /** `lxc/101`, `node/pve1`, `root` */
+  at: string;
+  /** what is shown of it; our tab when absent */
+  tab?: string;
+  dark?: boolean;
+  width?: number;
+  height?: number;
+}
+
+/** A page of the web interface, and what it asked for. */
+export interface View {
+  page: Page;
+  /** method and path below /api2/json or extjs, in order */
+  requests: string[];
+  /** what a page must not have: uncaught exceptions and errors on its console */
+  errors: string[];
+  /** rows of the grid that this finds, as they can be read: `pveCniContainerInterfaces` */
+  rows(xtype: string): Promise<string[]>;
+  /** waits until a row is like this and gives it */
+  row(xtype: string, pattern: RegExp): Promise<string>;
+  button(text: string): ReturnType<Page['locator']>;
+  /** text of the window on top; waits for one */
+  window(pattern: RegExp): Promise<string>;
+  shot(name: string): Promise<void>;
+}
+
+export interface Panels {
+  readonly proxy: Pveproxy;
+  open(options: OpenOptions): Promise<View>;
+  allow(users: Users): void;
+}
+
+/** Real Chromium before the stand-in of pveproxy with the real bridge and the real panel in it, one for a file of tests. */
+export function usePanels(socket: () => string, users: Users = {}): Panels {
+  let browser: Browser | undefined;
+  let proxy: Pveproxy | undefined;
+  let contexts: BrowserContext[] = [];
+  let views: View[] = [];
+
+  before(async function () {
+    if (!existsSync(executablePath)) skip(this, 'there is no Chromium');
+    if (!existsSync(extjs)) skip(this, 'ExtJS is not installed: scripts/setup --test ui');
+    mkdirSync(pictures, { recursive: true });
+    proxy = await startPveproxy({ socket: socket(), users, index: support('index.html.tpl'), static: files });
+    browser = await chromium.launch({ executablePath, args: ['--no-sandbox', '--disable-gpu', '--disable-dev-shm-usage'] });
+  });
+  afterEach(async () => {
+    const errors = views.flatMap((view) => view.errors);
+    for (const context of contexts) await context.close();
+    contexts = [];
+    views = [];
+    assert.deepEqual(errors, [], 'no page complains on its console');
+  });
+  after(async () => {
+    await browser?.close();
+    await proxy?.stop();
+  });
+
+  return {
+    get proxy() {
+      return proxy as Pveproxy;
+    },
+    allow: (list) => (proxy as Pveproxy).allow(list),
+    async open({ user = 'root@pam', at, tab = 'cni', dark = false, width = 1500, height = 900 }) {
+      const base = `http://127.0.0.1:${(proxy as Pveproxy).port}`;
+      const context = await (browser as Browser).newContext({
+        colorScheme: dark ? 'dark' : 'light',
+        viewport: { width, height },
+      });
+      contexts.push(context);
+      await context.addCookies([{ name: 'PVEAuthCookie', value: encodeURIComponent(user), url: base }]);
+      const page = await context.newPage();
+      page.setDefaultTimeout(30_000);
+      const view = viewOf(page);
+      views.push(view);
+      await page.goto(`${base}/${hashOf(at, tab)}`);
+      return view;
+    },
+  };
+}
+
+const support = (file: string) => here(`../support/proxmox/${file}`);
+const files = {
+  '/pve2/ext6/': `${extjs}/`,
+  '/proxmoxlib.js': support('widgets.js'),
+  '/proxmoxlib-tasks.js': support('task-windows.js'),
+  '/pve2/js/pvemanagerlib.js': support('manager.js'),
+  '/pwt/css/': support('css/'),
+  '/pwt/themes/': support('css/'),
+};
+
+/** As a link says it that somebody has kept. */
+function hashOf(at: string, tab: string): string {
+  const words = ['=server', `=${encodeURIComponent(at)}`, ...Array(8).fill('')];
+  const place = places[at.split('/')[0] as keyof typeof places];
+  words[place + 2] = tab && `=${encodeURIComponent(tab)}`;
+  return `#v1:${words.join(':')}`;
+}
+
+function viewOf(page: Page): View {
+  const requests: string[] = [];
+  const errors: string[] = [];
+  page.on('request', (request) => {
+    const [, path] = /\/api2\/(?:json|extjs)(\/[^?]*)/.exec(request.url()) ?? [];
+    if (path) requests.push(`${request.method()} ${path}`);
+  });
+  page.on('pageerror', (error) => errors.push(String(error.stack ?? error)));
+  page.on('console', (message) => {
+    // a refusal that the panel shows is no defect of the page
+    if (message.type() === 'error' && !message.text().startsWith('Failed to load resource')) errors.push(message.text());
+  });
+  const rows = (xtype: string) =>
+    page.evaluate((name) => {
+      // biome-ignore lint/suspicious/noExplicitAny: ExtJS in the page
+      const [grid] = (globalThis as any).Ext?.ComponentQuery.query(name) ?? [];
+      if (!grid?.view?.rendered) return [];
+      return [...grid.view.el.dom.querySelectorAll('tr.x-grid-row')].map((row) =>
+        [...row.querySelectorAll('.x-grid-cell-inner')].map((cell) => cell.innerText.trim()).join(' | '),
+      );
+    }, xtype);
+  return {
+    page,
+    requests,
+    errors,
+    rows,
+    async row(xtype, pattern) {
+      const end = Date.now() + 40_000;
+      for (;;) {
+        const seen = await rows(xtype);
+        const found = seen.find((row) => pattern.test(row));
+        if (found !== undefined) return found;
+        if (Date.now() > end) throw new Error(`no row of ${xtype} is like ${pattern}: ${JSON.stringify(seen)}`);
+        await page.waitForTimeout(100);
+      }
+    },
+    button: (text) => page.locator(`.x-btn:has-text("${text}"):visible`).first(),
+    async window(pattern) {
+      const found = page.locator('.x-window:visible', { hasText: pattern }).last();
+      await found.waitFor();
+      return found.innerText();
+    },
+    async shot(name) {
+      await page.screenshot({ path: `${pictures}/${name}.png` });
+    },
+  };
+}
