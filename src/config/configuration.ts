@@ -57,8 +57,9 @@ export interface Configuration {
   parsePolicy(text: string): Policy;
   /** Text of a file as it is on disk; null when there is none. */
   readFile(file: string): Promise<string | null>;
-  /** Writes a policy's text, as it is, in the file that it has or in policies/NAME.yaml. Gives the file. @throws ConfigurationError */
-  writePolicy(text: string): Promise<string>;
+  /** Writes a policy's text, as it is, in the file that it has or in policies/NAME.yaml. Gives the file. @throws ConfigurationError; CONFLICT
+   *  when a digest is given and the file is another */
+  writePolicy(text: string, digest?: string): Promise<string>;
   /** Moves a policy's file to archive/. */
   removePolicy(file: string): Promise<void>;
   /** Begins and ends watching (fs.watch as a hint, polling as the truth). */

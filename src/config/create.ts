@@ -216,10 +216,11 @@ export function createConfiguration(options: ConfigurationOptions): Configuratio
         await look();
         return before;
       }),
-    writePolicy: (text) =>
+    writePolicy: (text, digest) =>
       turns.runExclusive(async () => {
         await look();
         const { file } = policyFrom(text);
+        if (digest !== undefined && digest !== digestOf((await readText(file)) ?? '')) throw changedMeanwhile(file, digest);
         await writeText(file, text);
         await look();
         return file;

@@ -265,8 +265,8 @@ export function createManager(deps: Dependencies): RunningManager {
     addresses: async ({ network }) => addressViews(deps, network),
     flows: (filter, page) => flowsView(deps.flows, filter, page),
     followFlows: (filter, options, signal) => flowLines(deps.flows, filter, options, signal),
-    operations: async (filter) =>
-      store.operations.list({ limit: filter.limit, ...(filter.vmid !== undefined && { vmid: filter.vmid }) }).map(operationView),
+    operations: async ({ limit, vmid, before }) =>
+      store.operations.list({ limit, ...(vmid !== undefined && { vmid }), ...(before !== undefined && { before }) }).map(operationView),
     async operation(id) {
       const operation = store.operations.get(id);
       if (!operation) throw failure('OPERATION_UNKNOWN', `there is no operation ${id}; see pve-cni operation list`, { operation: id });

@@ -56,7 +56,7 @@ export interface Manager extends AgentManager, PolicyManager, NodeReports, Objec
   services(): Promise<ServiceView[]>;
   /** With the text of its file. */
   service(name: string): Promise<ServiceDetail>;
-  operations(filter: { vmid?: number | undefined; limit: number }): Promise<OperationView[]>;
+  operations(filter: { vmid?: number | undefined; limit: number; before?: string | undefined }): Promise<OperationView[]>;
   operation(id: string): Promise<OperationView>;
   /** A page of kept flows, newest first. */
   flows(filter: FlowFilter, page: { before?: number | undefined; limit: number }): Promise<FlowsView>;

@@ -5,10 +5,12 @@ import { directionsOf, policiesOf } from '../core/policy-verdict.ts';
 import type { CheckView, DoctorView } from '../model/api.ts';
 import { asPveCniError, errorRecord, failure } from '../model/errors.ts';
 import type { Requester } from '../model/operation.ts';
+import type { TextRequest } from '../model/panel-api.ts';
 import type { Policy } from '../model/policy.ts';
 import type { ContainerPolicyView, PolicyReceipt, PolicyView } from '../model/policy-api.ts';
 import { containerPolicy } from './container-policy.ts';
 import type { Dependencies } from './dependencies.ts';
+import { fileText } from './file-texts.ts';
 import type { OperationContext, Operations } from './operations.ts';
 import { createFirstSeen, isInForce, type Subject, subjectsOf, subjectView } from './policy-subjects.ts';
 
@@ -24,7 +26,7 @@ export interface PolicyManager {
   /** With the text of its file. @throws ConfigurationError POLICY_UNKNOWN */
   policy(name: string): Promise<PolicyView>;
   /** Writes a policy's file, brings it into force and says where it is. @throws ConfigurationError before anything is written */
-  applyPolicy(text: string, requester: Requester): Promise<PolicyReceipt>;
+  applyPolicy(wanted: TextRequest, requester: Requester): Promise<PolicyReceipt>;
   removePolicy(name: string, requester: Requester): Promise<PolicyReceipt>;
   /** What would be wrong with a policy. */
   checkPolicy(text: string): Promise<CheckView>;
@@ -62,6 +64,7 @@ export function createPolicyManager(deps: Dependencies, operations: Operations):
       containers,
       problem: problem ? errorRecord(problem.error) : null,
       text: null,
+      digest: null,
     };
   }
 
@@ -78,6 +81,7 @@ export function createPolicyManager(deps: Dependencies, operations: Operations):
         containers: [],
         problem: errorRecord(error),
         text: null,
+        digest: null,
       }));
   }
 
@@ -121,13 +125,13 @@ export function createPolicyManager(deps: Dependencies, operations: Operations):
     },
     async policy(name) {
       const policy = policyNamed(deps, name);
-      return { ...viewOf(policy, await situationOf(deps)), text: await configuration.readFile(policy.file) };
+      return { ...viewOf(policy, await situationOf(deps)), ...(await fileText(configuration, policy.file)) };
     },
-    applyPolicy: (text, requester) =>
+    applyPolicy: ({ text, digest }, requester) =>
       change(requester, async (context) => {
         const policy = configuration.parsePolicy(text);
         const before = await configuration.readFile(policy.file);
-        await configuration.writePolicy(text);
+        await configuration.writePolicy(text, digest);
         context.changed(before, text);
         const why = await enforce(context.signal);
         const message = why === null ? `policy ${policy.name} is in force` : `policy ${policy.name} is written, and not in force: ${why}`;

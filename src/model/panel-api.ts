@@ -146,12 +146,13 @@ const text = z
   .string()
   .max(256 * 1024)
   .meta({ description: 'the whole file' });
-const digest = z
+/** Of what a text is to replace. */
+export const textDigest = z
   .string()
   .regex(/^[0-9a-f]{40}$/, 'must be the digest of an answer')
   .optional()
   .meta({ description: 'of the file as it was read; any is replaced when absent' });
-export const textRequest = z.strictObject({ text, digest }).meta({ id: 'TextRequest' });
+export const textRequest = z.strictObject({ text, digest: textDigest }).meta({ id: 'TextRequest' });
 export type TextRequest = z.output<typeof textRequest>;
 export const networkRequest = textRequest
   .extend({

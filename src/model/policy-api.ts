@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { errorView } from './api.ts';
 import { ifname, networkName, vmid } from './names.ts';
+import { textDigest } from './panel-api.ts';
 import { policyKinds } from './policy.ts';
 import { policyName } from './policy-metadata.ts';
 
@@ -33,11 +34,14 @@ export const policyView = z
     containers: z.array(selected),
     problem: errorView.nullable(),
     text: z.string().nullable().meta({ description: 'the file; only for one policy' }),
+    digest: z.string().nullable().meta({ description: 'of the text: give it with a change' }),
   })
   .meta({ id: 'Policy' });
 export type PolicyView = z.output<typeof policyView>;
 
 export const policyRequest = z.strictObject({ text: z.string().max(256 * 1024) }).meta({ id: 'PolicyRequest' });
+/** The same to be written, where it may say which text it replaces. */
+export const policyChange = policyRequest.extend({ digest: textDigest }).meta({ id: 'PolicyChange' });
 export const policyParams = z.strictObject({ name: policyName });
 
 /** What came of applying or removing a policy. */

@@ -45,8 +45,8 @@ export interface Store {
     begin(operation: Operation): void;
     end(operation: Operation): void;
     get(id: string): Operation | null;
-    /** newest first; without spans */
-    list(filter: { vmid?: number; limit: number; before?: number }): Operation[];
+    /** newest first; without spans and texts. `before`: those that began before the one of this id */
+    list(filter: { vmid?: number; limit: number; before?: string }): Operation[];
     /** attaches and detaches that began after this (epoch ms) and have ended, newest first */
     ended(since: number, limit: number): EndedOperation[];
     /** rows without an end, for the start of the service */

@@ -119,7 +119,7 @@ describe('the command', () => {
     },
     {
       argv: ['policy', 'apply', 'test/api/policy.yaml'],
-      asked: ['applyPolicy', readFileSync('test/api/policy.yaml', 'utf8'), root],
+      asked: ['applyPolicy', { text: policyText }, root],
       reads: /is in force \(revision 7\)[\s\S]*101 +eth0[\s\S]*Other endpoints[\s\S]*102 +eth0/,
     },
     {

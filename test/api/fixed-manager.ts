@@ -257,6 +257,7 @@ const policy: PolicyView = {
   containers: [subject],
   problem: null,
   text: 'kind: CiliumNetworkPolicy\n',
+  digest: '0beec7b5ea3f0fdbc95d0dd47f3c5bc275da8a33',
 };
 
 const receipt: PolicyReceipt = {

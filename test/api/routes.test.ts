@@ -56,7 +56,7 @@ const cases: { route: string; path: string; body?: object; asked: unknown[] | nu
   { route: 'post /v1/containers/:vmid/unprotect', path: '/v1/containers/101/unprotect', body: {}, asked: ['unprotect', 101, null, root] },
   { route: 'post /v1/containers/:vmid/check', path: '/v1/containers/101/check', body: check, asked: ['checkContainer', 101, check, root] },
   { route: 'get /v1/policies', path: '/v1/policies', asked: ['policies'] },
-  { route: 'post /v1/policies', path: '/v1/policies', body: { text: 'kind: x' }, asked: ['applyPolicy', 'kind: x', root] },
+  { route: 'post /v1/policies', path: '/v1/policies', body: { text: 'kind: x' }, asked: ['applyPolicy', { text: 'kind: x' }, root] },
   { route: 'post /v1/policies/check', path: '/v1/policies/check', body: { text: 'kind: x' }, asked: ['checkPolicy', 'kind: x'] },
   { route: 'get /v1/policies/:name', path: '/v1/policies/default-deny', asked: ['policy', 'default-deny'] },
   { route: 'delete /v1/policies/:name', path: '/v1/policies/default-deny', asked: ['removePolicy', 'default-deny', root] },
@@ -119,7 +119,11 @@ const cases: { route: string; path: string; body?: object; asked: unknown[] | nu
   { route: 'post /v1/cilium/uninstall', path: '/v1/cilium/uninstall', body: {}, asked: ['uninstallCilium', { force: false }, root] },
   { route: 'post /v1/cilium/rotate-key', path: '/v1/cilium/rotate-key', body: {}, asked: ['rotateCiliumKey', { force: false }, root] },
   { route: 'get /v1/cilium/work', path: '/v1/cilium/work', asked: ['ciliumWork'] },
-  { route: 'get /v1/operations', path: '/v1/operations?vmid=101&limit=5', asked: ['operations', { vmid: 101, limit: 5 }] },
+  {
+    route: 'get /v1/operations',
+    path: '/v1/operations?vmid=101&limit=5&before=op-9',
+    asked: ['operations', { vmid: 101, limit: 5, before: 'op-9' }],
+  },
   { route: 'get /v1/operations/:id', path: '/v1/operations/op-1', asked: ['operation', 'op-1'] },
   {
     route: 'get /v1/flows',

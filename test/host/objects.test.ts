@@ -153,6 +153,10 @@ describe('changes through the API', () => {
     assert.equal(text('policies/shut.yaml'), null);
 
     await done('POST', '/v1/policies', { text: all });
+    const { digest } = (await rig.daemon.api('GET', '/v1/policies/shut')).body;
+    await done('POST', '/v1/policies', { text: `${all}# mine\n`, digest });
+    await refused('409 CONFLICT', 'POST', '/v1/policies', { text: all, digest });
+    await done('POST', '/v1/policies', { text: all });
     const { diff, selects } = await done('POST', '/v1/policies/diff', { text: policy('app: none') });
     assert.match(diff, /^--- policies\/shut\.yaml\n\+\+\+ policies\/shut\.yaml\n@@ [^\n]*\n(.*\n)*-.*type: container.*\n\+.*app: none/m);
     assert.deepEqual(selects, { before: [container.vmid], after: [] });

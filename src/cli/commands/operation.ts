@@ -15,10 +15,14 @@ export function addOperationCommands(program: Command, act: Act): void {
     .description('operations, newest first')
     .option('--container <VMID>', 'only of this container', vmid)
     .option('--limit <N>', 'at most so many', limit, 50)
+    .option('--before <ID>', 'those that began before this one', operationId)
     .addHelpText('after', examples('pve-cni operation list', 'pve-cni operation list --container 101 --limit 5'))
     .action(
-      act(async (context, { container, limit }: { container?: number; limit: number }) =>
-        context.show(await context.api.get<OperationView[]>('/v1/operations', { vmid: container, limit }), renderOperations(context)),
+      act(async (context, { container, limit, before }: { container?: number; limit: number; before?: string }) =>
+        context.show(
+          await context.api.get<OperationView[]>('/v1/operations', { vmid: container, limit, before }),
+          renderOperations(context),
+        ),
       ),
     );
 

@@ -2,8 +2,9 @@ import { z } from 'zod';
 import { checkView } from '../../model/api.ts';
 import { explainQuery, explanation, policyDiff } from '../../model/explain-api.ts';
 import { vmidText } from '../../model/names.ts';
-import { containerPolicyView, policyParams, policyReceipt, policyRequest, policyView } from '../../model/policy-api.ts';
+import { containerPolicyView, policyChange, policyParams, policyReceipt, policyRequest, policyView } from '../../model/policy-api.ts';
 import { route } from '../route.ts';
+import { ofTexts } from './settings.ts';
 
 export const policyRoutes = [
   route({
@@ -19,10 +20,10 @@ export const policyRoutes = [
     path: '/v1/policies',
     tag: 'policies',
     summary: 'Write a policy’s file, bring it into force on this node, and say which endpoints enforce it since when',
-    body: policyRequest,
+    body: policyChange,
     answer: policyReceipt,
-    errors: ['CONFIG_SYNTAX', 'CONFIG_INVALID', 'UNSUPPORTED', 'CONFIG_DUPLICATE', 'CONFIG_UNAVAILABLE'],
-    handle: ({ manager }, { body, requester }) => manager.applyPolicy(body.text, requester),
+    errors: ofTexts,
+    handle: ({ manager }, { body, requester }) => manager.applyPolicy(body, requester),
   }),
   route({
     method: 'post',

@@ -4,6 +4,7 @@ import { namePatterns } from '../../model/name-patterns.ts';
 import { networkName, vmidText } from '../../model/names.ts';
 import { route } from '../route.ts';
 
+const operationId = z.string().regex(namePatterns.operation, 'must be the id of an operation');
 const limit = z
   .string()
   .regex(/^[1-9][0-9]{0,3}$/, 'must be a number from 1 to 9999')
@@ -25,8 +26,12 @@ export const recordRoutes = [
     method: 'get',
     path: '/v1/operations',
     tag: 'records',
-    summary: 'The audit log, newest first, without spans',
-    query: z.strictObject({ vmid: vmidText.optional(), limit }),
+    summary: 'The audit log, newest first, without spans and texts',
+    query: z.strictObject({
+      vmid: vmidText.optional(),
+      limit,
+      before: operationId.optional().meta({ description: 'those that began before this one: the last of the page before' }),
+    }),
     answer: z.array(operationView),
     handle: ({ manager }, { query }) => manager.operations(query),
   }),
@@ -35,7 +40,7 @@ export const recordRoutes = [
     path: '/v1/operations/:id',
     tag: 'records',
     summary: 'One operation with its spans',
-    params: z.strictObject({ id: z.string().regex(namePatterns.operation, 'must be the id of an operation') }),
+    params: z.strictObject({ id: operationId }),
     answer: operationView,
     errors: ['OPERATION_UNKNOWN'],
     handle: ({ manager }, { params }) => manager.operation(params.id),

@@ -4,8 +4,8 @@ import type { Operation } from '../../model/operation.ts';
 import { insert, jsonFields, quoted } from '../rows.ts';
 import type { Store } from '../store.ts';
 
-const facts = ['id', 'kind', 'vmid', 'network', 'traceId', 'begin', 'end', 'outcome', 'message', 'requester', 'error', 'before', 'after'];
-const columns = [...facts, 'spans'];
+const facts = ['id', 'kind', 'vmid', 'network', 'traceId', 'begin', 'end', 'outcome', 'message', 'requester', 'error'];
+const columns = [...facts, 'before', 'after', 'spans'];
 const { toRow, fromRow } = jsonFields<Operation>('requester', 'error', 'spans');
 
 /** `sequence` is the order of the begins, which a clock that jumps cannot change. */
@@ -17,11 +17,14 @@ export function operationsTable(db: Database): Store['operations'] {
   );
   const get = db.prepare(`SELECT ${quoted(columns)} FROM operations WHERE id = ?`);
   const listed = (where: string) =>
-    db.prepare(`SELECT ${quoted(facts)}, '[]' AS spans FROM operations ${where} ORDER BY sequence DESC LIMIT @limit`);
+    db.prepare(
+      `SELECT ${quoted(facts)}, NULL AS before, NULL AS after, '[]' AS spans FROM operations ${where} ORDER BY sequence DESC LIMIT @limit`,
+    );
   const lists = {
-    all: listed('WHERE begin < @before'),
-    ofContainer: listed('WHERE vmid = @vmid AND begin < @before'),
+    all: listed('WHERE sequence < @before'),
+    ofContainer: listed('WHERE vmid = @vmid AND sequence < @before'),
   };
+  const sequenceOf = db.prepare<[string], number>('SELECT sequence FROM operations WHERE id = ?').pluck();
   // no index by time: the newest rows are the last ones
   const newest = db.prepare<[], { kind: string; begin: number; end: number | null; outcome: string | null }>(
     'SELECT kind, begin, "end", outcome FROM operations ORDER BY sequence DESC',
@@ -41,7 +44,8 @@ export function operationsTable(db: Database): Store['operations'] {
       const row = get.get(id);
       return row ? fromRow(row) : null;
     },
-    list({ vmid, limit, before = Number.MAX_VALUE }) {
+    list({ vmid, limit, before: id }) {
+      const before = id === undefined ? Number.MAX_SAFE_INTEGER : (sequenceOf.get(id) ?? 0);
       const rows = vmid === undefined ? lists.all.all({ limit, before }) : lists.ofContainer.all({ vmid, limit, before });
       return rows.map(fromRow);
     },

@@ -149,10 +149,38 @@ describe('the store', () => {
       ['c'],
     );
     assert.deepEqual(
-      store.operations.list({ limit: 10, before: 9000 }).map((one) => one.id),
-      ['c', 'a'],
+      store.operations.list({ limit: 10, before: 'c' }).map((one) => one.id),
+      ['b', 'a'],
     );
+    assert.deepEqual(
+      store.operations.list({ limit: 10, before: 'b', vmid: 101 }).map((one) => one.id),
+      ['a'],
+    );
+    assert.deepEqual(store.operations.list({ limit: 10, before: 'pruned' }), []);
     assert.equal(store.operations.get('a')?.spans.length, 1);
+  });
+
+  it('lists no texts of configuration, which may be large', () => {
+    const store = files.open();
+    store.operations.begin(operation('a', { before: 'old', after: 'new' }));
+    const [listed] = store.operations.list({ limit: 1 });
+    assert.deepEqual([listed?.before, listed?.after, store.operations.get('a')?.after], [null, null, 'new']);
+  });
+
+  it('says how long attaches and detaches took that have ended, newest first', () => {
+    const store = files.open();
+    const ended = (id: string, kind: 'attach' | 'detach' | 'gc', begin: number, outcome: 'ok' | 'refused') => {
+      store.operations.begin(operation(id, { kind, begin }));
+      store.operations.end(operation(id, { kind, begin, end: begin + 5, outcome }));
+    };
+    ended('old', 'attach', 100, 'ok');
+    ended('a', 'attach', 1000, 'refused');
+    ended('g', 'gc', 1100, 'ok');
+    ended('d', 'detach', 1200, 'ok');
+    store.operations.begin(operation('open', { kind: 'attach', begin: 1300 }));
+    const detach = { kind: 'detach', begin: 1200, end: 1205, failed: false };
+    assert.deepEqual(store.operations.ended(500, 10), [detach, { kind: 'attach', begin: 1000, end: 1005, failed: true }]);
+    assert.deepEqual(store.operations.ended(500, 1), [detach]);
   });
 
   it('knows the operations that never ended, and prunes only ended ones', () => {
