@@ -33,8 +33,12 @@ sub guarded {
     return;
 }
 
-# Set, or nobody can tell: what cannot be looked at counts as set.
-sub switched_off { return -e '/etc/pve-cni/disable-api' || !($!{ENOENT} || $!{ENOTDIR}) }
+# What cannot be looked at counts as set, aloud.
+sub switched_off {
+    return 1 if -e '/etc/pve-cni/disable-api';
+    die "cannot see whether /etc/pve-cni/disable-api is there: $!\n" if !($!{ENOENT} || $!{ENOTDIR});
+    return 0;
+}
 
 guarded(
     'the API is not extended',

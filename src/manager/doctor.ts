@@ -1,6 +1,7 @@
 import type { DoctorView } from '../model/api.ts';
 import { asPveCniError } from '../model/errors.ts';
 import type { Balancer } from './balancer.ts';
+import { checkBridge } from './bridge-check.ts';
 import type { Dependencies } from './dependencies.ts';
 import { checkFlows } from './flow-check.ts';
 import { inspectGarbage } from './garbage.ts';
@@ -147,6 +148,7 @@ const checks: Record<string, (deps: Dependencies, reconciler: Reconciler, balanc
     return found.length > 0 ? found : [ok('every service has its backends')];
   },
   flows: checkFlows,
+  bridge: (deps) => checkBridge(deps),
   async state({ store }) {
     return store.rebuilt
       ? [

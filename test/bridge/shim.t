@@ -51,12 +51,12 @@ if (PVE::Service::pveproxy->can('get_index')) {
 $report{error} = "$@" if $@;
 END
     my $load = $wish{load} // 'use PVE::Service::pveproxy;';
-    write_file("$folder/main.pl", "$load\n$report\nuse JSON (); print JSON->new->canonical->encode(\\%report), qq{\\n};\n");
+    write_file("$folder/pvedaemon", "$load\n$report\nuse JSON (); print JSON->new->canonical->encode(\\%report), qq{\\n};\n");
     my @include = map { "-I$_" } ($wish{without_shim} ? () : "$folder/etc-perl"), ($wish{extra} ? "$folder/$wish{extra}" : ()), $stand_ins, "$folder/bridge";
     my $pid = open(my $output, '-|') // die "$!\n";
     if (!$pid) {
         open STDERR, '>', "$folder/stderr" or die;
-        exec '/usr/bin/perl', '-T', @include, "$folder/main.pl" or die;
+        exec '/usr/bin/perl', '-T', @include, "$folder/pvedaemon", $wish{argument} // 'start' or die;
     }
     my $text = do { local $/; <$output> } // '';
     close $output;
@@ -76,6 +76,19 @@ subtest 'the shim adds three branches and one script, without a word' => sub {
     my $without = $seen->{page} =~ s{\n    <script type="text/javascript" src="/pve2/js/pve-cni\.js\?ver=[0-9][A-Za-z0-9.+~-]*"></script>}{}r;
     is($without, $bare->{page}, 'the page is the same but for the script');
     isnt($seen->{page}, $bare->{page}, 'which is there');
+    my $note = JSON::decode_json(text_of("$folder/notes/pvedaemon"));
+    is($note->{version}, document()->{version}, 'the daemon notes which version it has loaded');
+    cmp_ok(abs($note->{time} - time), '<', 600, 'and when');
+    (undef, undef, $folder) = program(argument => 'status');
+    ok(!-e "$folder/notes/pvedaemon", 'what is no daemon notes nothing');
+};
+
+subtest 'a daemon that cannot load it notes why, and forgets nothing else' => sub {
+    my (undef, undef, $folder) = program(files => { 'bridge/PVE/CNI/routes.json' => '{}' });
+    like(JSON::decode_json(text_of("$folder/notes/pvedaemon"))->{error}, qr/the API is not extended: .*another format/, 'for the doctor');
+    my ($seen, $stderr) = program(files => { notes => 'a file where the folder should be' });
+    ok($seen->{handlers}->{'nodes/n/cni'}, 'a note that cannot be written changes nothing');
+    is($stderr, '', 'and is no matter');
 };
 
 my $method = text_of(repository() . '/pve-ui/perl/PVE/CNI/Method.pm');

@@ -35,7 +35,7 @@ BEGIN {
     $PVE::CNI::Settings::panel_file = $option{panel};
     $PVE::CNI::Settings::kill_switch = "$option{'pve-dir'}/disable-api";
     $PVE::CNI::Settings::notes = "$option{'pve-dir'}/notes";
-    $0 = 'pveproxy';
+    ($0, @ARGV) = ('pveproxy', 'start');
 }
 
 use HTTP::Response;

@@ -21,6 +21,7 @@ sub leave {
 sub put_down {
     my ($facts) = @_;
     my ($daemon) = $0 =~ m{(?:^|/)(pvedaemon|pveproxy)\z} or return;
+    return if ($ARGV[0] // '') ne 'start'; # `pvedaemon status` is no daemon
     my $folder = $PVE::CNI::Settings::notes;
     mkdir $folder, 0755 if $> == 0;
     my $file = "$folder/$daemon";

@@ -18,7 +18,7 @@ our $read_seconds = 20;    # a question; it holds up one of pvedaemon's few work
 our $task_seconds = 300;   # a task, which has a process of its own; the service ends its operations long before
 our $answer_bytes = 16 * 1024 * 1024;
 
-# Set, or nobody can tell: what cannot be looked at counts as set.
+# What cannot be looked at counts as set.
 sub switched_off { return -e $kill_switch || !($!{ENOENT} || $!{ENOTDIR}) }
 
 1;
