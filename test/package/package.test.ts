@@ -132,7 +132,9 @@ describe('the package', function () {
 
     it('is removed: the running container keeps its traffic, and starts again without any of us', async () => {
       await daemon.stop('TERM');
+      await root.sh('nft add table bridge pve_cni_gate'); // somebody waits behind it
       await root.sh('dpkg -r pve-cni');
+      assert.doesNotMatch(await root.sh('nft list tables'), /gate/);
       await untilReached();
       await root.sh('lxc-stop -k -n 101 && lxc-start -n 101');
       assert.equal(await root.sh('lxc-info -s -H -n 101'), 'RUNNING');
@@ -154,7 +156,10 @@ describe('the package', function () {
       await root.sh('lxc-stop -k -n 101');
       await daemon.stop('TERM');
       await root.sh('lxc-destroy -n 101');
+      await root.write('/etc/systemd/system/pve-cni-cilium.service', '# written by pve-cni cilium install\n');
+      await root.write('/etc/systemd/system/pve-cni-etcd.service', '# somebody’s own\n');
       await root.sh('dpkg -P pve-cni');
+      assert.equal(await root.sh('cd /etc/systemd/system; ls pve-cni*; rm pve-cni*'), 'pve-cni-etcd.service');
       assert.equal(
         await root.sh('ls -d /etc/pve-cni /var/lib/pve-cni /run/pve-cni /var/log/pve-cni /usr/lib/pve-cni 2> /dev/null || true'),
         '',
