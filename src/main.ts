@@ -34,9 +34,13 @@ import { createLogger } from './observe/logger.ts';
 import { createMetrics } from './observe/metrics.ts';
 import { createOtlpExporter } from './observe/otlp.ts';
 import { createTrace, now, traceparent } from './observe/tracing.ts';
+import { createProxmoxApi } from './proxmox/api.ts';
+import { createTokenFile } from './proxmox/api-token.ts';
 import { createCluster } from './proxmox/cluster.ts';
 import { createProxmoxFacts } from './proxmox/facts.ts';
 import { createHookscriptProperty } from './proxmox/hookscript-property.ts';
+import { createRemoteStates } from './proxmox/remote-states.ts';
+import { createApiAccess } from './proxmox/setup.ts';
 import { createHistoryFile } from './state/history-file.ts';
 import { createFlowStore } from './state/open-flow-store.ts';
 import { openStore } from './state/open-store.ts';
@@ -123,6 +127,9 @@ async function main(argv: readonly string[]): Promise<void> {
     settings.auditLog !== undefined &&
     createAuditFile({ file: settings.auditLog, onFailure: (reason) => log.error({ reason }, 'the audit log cannot be written') });
   const proxmox = createProxmoxFacts({ pveDir: settings.pveDir, lxcPath: settings.lxcPath, readText: host.readTextUpTo });
+  const cluster = createCluster({ pveDir: settings.pveDir, lxcPath: settings.lxcPath, node, readText: host.readTextUpTo });
+  const token = createTokenFile({ pveDir: settings.pveDir, readText: host.readTextUpTo, write: host.writeDurably });
+  const proxmoxApi = createProxmoxApi({ ...settings.proxmox.api, token, pveDir: settings.pveDir, readText: host.readTextUpTo });
   const paths = ciliumPaths(settings);
   const cilium = createCilium({ agentSocket: settings.cilium.socket, pluginSocket: paths.pluginSocket });
   const flowStore = createFlowStore({
@@ -159,6 +166,21 @@ async function main(argv: readonly string[]): Promise<void> {
     }),
     proxmox,
     networkReports: createNetworkReports({ root: settings.root, clusterMount: settings.pveDir, node, clock: now }),
+    remoteStates: createRemoteStates({
+      api: proxmoxApi,
+      isProxmox: cluster.isProxmox,
+      version: proxmox.version,
+      everyMs: settings.proxmox.api.everySeconds * 1000,
+      clock: now,
+      log: (message, facts) => log.warn(facts, message),
+    }),
+    apiAccess: createApiAccess({
+      run: host.run,
+      pveum: () => host.findTool('pveum', settings.proxmox.toolDirs),
+      token,
+      api: proxmoxApi,
+      clock: now,
+    }),
     hookscripts: createHookscriptProperty({
       pveDir: settings.pveDir,
       snippet: settings.proxmox.snippet,
@@ -168,7 +190,7 @@ async function main(argv: readonly string[]): Promise<void> {
       listFolder: host.listFolder,
       isExecutable: host.isExecutable,
     }),
-    cluster: createCluster({ pveDir: settings.pveDir, lxcPath: settings.lxcPath, node, readText: host.readTextUpTo }),
+    cluster,
     flows,
     flowIntake,
     clusterIdentities,

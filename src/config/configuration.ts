@@ -62,6 +62,8 @@ export interface Configuration {
   writePolicy(text: string, digest?: string): Promise<string>;
   /** Moves a policy's file to archive/. */
   removePolicy(file: string): Promise<void>;
+  /** Makes the folders that are missing, the root's own among them, and says which. */
+  makeFolders(options: { dryRun: boolean }): Promise<string[]>;
   /** Begins and ends watching (fs.watch as a hint, polling as the truth). */
   start(): void;
   stop(): Promise<void>;

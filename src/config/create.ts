@@ -10,12 +10,13 @@ import { createDeadline } from './deadline.ts';
 import { changedMeanwhile, digestOf } from './digest.ts';
 import { draftError } from './draft.ts';
 import { containerPath, kindOfFile, stem } from './files.ts';
+import { makeFolders } from './folders.ts';
 import { createLastGood, type LastGoodStore } from './last-good.ts';
 import { fromLastGood, type Memory, merge } from './memory.ts';
 import { filesNamedBy, parseNetwork } from './networks.ts';
 import { parsePolicy, policyConflict, policyPath } from './policies.ts';
 import { readRegularFile, type Stamp } from './read.ts';
-import { type RootState, stateOfRoot, unreadable } from './root.ts';
+import { proxmoxMount, type RootState, stateOfRoot, unreadable } from './root.ts';
 import { scan } from './scan.ts';
 import { refusal } from './validate.ts';
 import { watchRoot } from './watch.ts';
@@ -33,7 +34,7 @@ export interface ConfigurationOptions {
   transaction?: <Result>(work: () => Result) => Result;
   pollMs?: number;
   /** where the cluster filesystem is mounted, should the root lie in it; Proxmox's place when absent */
-  clusterMount?: string;
+  clusterMount?: string | undefined;
   /** what of a policy this node would not enforce; nothing when absent */
   policyIssues?: Surroundings['policyIssues'];
   log?: (message: string, facts: object) => void;
@@ -41,7 +42,15 @@ export interface ConfigurationOptions {
 
 /** The configuration below a root. Does nothing until it is asked; `current` is what served last until the first refresh. */
 export function createConfiguration(options: ConfigurationOptions): Configuration {
-  const { root, store, transaction = (work) => work(), pollMs = 2000, clusterMount, policyIssues = () => [], log = () => {} } = options;
+  const {
+    root,
+    store,
+    transaction = (work) => work(),
+    pollMs = 2000,
+    clusterMount = proxmoxMount,
+    policyIssues = () => [],
+    log = () => {},
+  } = options;
   const turns = new Mutex();
   const limited = createDeadline(lookLimitMs);
   const lastGood = createLastGood({ store, transaction, log });
@@ -230,6 +239,7 @@ export function createConfiguration(options: ConfigurationOptions): Configuratio
         await writeText(file, null);
         await look();
       }),
+    makeFolders: (options) => limited('make the folders of the root', () => makeFolders(root, clusterMount, options)),
     start() {
       watching ??= watchRoot({ root, pollMs, look: () => turns.runExclusive(() => look()), log });
     },
@@ -241,7 +251,7 @@ export function createConfiguration(options: ConfigurationOptions): Configuratio
   };
 }
 
-async function readRoot(root: string, mount: string | undefined, stampOf: (file: string) => Stamp, vmid?: number) {
+async function readRoot(root: string, mount: string, stampOf: (file: string) => Stamp, vmid?: number) {
   const state = await stateOfRoot(root, mount);
   const found = state.readable ? await scan(root, stampOf, vmid) : null;
   // a root that went away while it was read says nothing about what is missing

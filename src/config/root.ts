@@ -3,7 +3,7 @@ import { access, lstat } from 'node:fs/promises';
 import { join } from 'node:path';
 
 /** Where Proxmox mounts its cluster filesystem. */
-const clusterMount = '/etc/pve';
+export const proxmoxMount = '/etc/pve';
 
 /** Whether the root's files can be looked at, and whether what is missing there is really gone. */
 export interface RootState {
@@ -18,7 +18,7 @@ export interface RootState {
 /** State of a root. Below the cluster filesystem `local` is a symlink while it is mounted (an unmounted /etc/pve is a
  *  plain folder that root can write), and owner-writable while the node is in quorum: Proxmox's own tests.
  *  @throws whatever lstat throws other than ENOENT */
-export async function stateOfRoot(root: string, mount = clusterMount): Promise<RootState> {
+export async function stateOfRoot(root: string, mount = proxmoxMount): Promise<RootState> {
   const clustered = root === mount || root.startsWith(`${mount}/`);
   const local = clustered ? await statOf(join(mount, 'local')) : null;
   if (clustered && !local?.isSymbolicLink()) return unreadable(`${mount} is not mounted`);

@@ -33,12 +33,15 @@ import { createRemoteRoutes } from './remote-routes.ts';
 import { restoreContainer } from './restore.ts';
 import { createRounds } from './rounds.ts';
 import { settle } from './settle.ts';
+import { setUp } from './setup.ts';
 import { createTraffic, sampleMs, saveMs } from './traffic.ts';
 import { addressViews, containerView, debtView, inspectNetwork, networkView, operationView } from './views.ts';
 import { attachWaiting } from './waiting.ts';
 
 /** How often it is asked whether labels may have changed, whether a waiting interface has its address, where addresses are. */
 const followMs = 500;
+/** How often it is asked whether Proxmox’s API is to be asked. */
+const remoteMs = 10_000;
 
 export interface RunningManager extends Manager {
   /** Brings journal, files and kernel together, then keeps them so. Resolves when the doors may be opened. */
@@ -64,6 +67,7 @@ export function createManager(deps: Dependencies): RunningManager {
     { what: 'keep the keys of the encryption', everyMs: reconcileMs, work: agentManager.syncCiliumKey },
     { what: 'look for ended containers', everyMs: settings.livenessSeconds * 1000, work: reconciler.reapDead },
     { what: 'look whether labels have changed', everyMs: followMs, work: identities.settleIfChanged },
+    { what: 'ask Proxmox’s API', everyMs: Math.min(remoteMs, settings.proxmox.api.everySeconds * 1000), work: deps.remoteStates.look },
     { what: 'look for destroyed containers', everyMs: followMs, work: createDestroyedWatch(deps, operations) },
     { what: 'look for waiting interfaces', everyMs: followMs, work: () => attachWaiting(deps, operations) },
     { what: 'keep the routes to other nodes', everyMs: followMs, work: () => remoteRoutes(false) },
@@ -272,6 +276,7 @@ export function createManager(deps: Dependencies): RunningManager {
       if (!operation) throw failure('OPERATION_UNKNOWN', `there is no operation ${id}; see pve-cni operation list`, { operation: id });
       return operationView(operation);
     },
+    setup: (options, requester) => setUp(deps, operations, options, requester),
     doctor: () => examine(deps, reconciler, balancer),
     gc: (options, requester) => reconciler.collect({ ...options, requester }),
     async checkConfiguration() {

@@ -13,6 +13,8 @@ import type { NodeConfig } from '../model/settings.ts';
 import type { Cluster } from '../proxmox/cluster.ts';
 import type { ProxmoxFacts } from '../proxmox/facts.ts';
 import type { HookscriptProperty } from '../proxmox/hookscript-property.ts';
+import type { RemoteStates } from '../proxmox/remote-states.ts';
+import type { ApiAccess } from '../proxmox/setup.ts';
 import type { HistoryFile } from '../state/history-file.ts';
 import type { Reservations } from '../state/reservations.ts';
 import type { Store } from '../state/store.ts';
@@ -36,6 +38,8 @@ export interface Dependencies {
   policies: AgentPolicies;
   proxmox: ProxmoxFacts;
   cluster: Cluster;
+  remoteStates: RemoteStates;
+  apiAccess: ApiAccess;
   hookscripts: HookscriptProperty;
   networkReports: NetworkReports;
   flows: FlowLog;

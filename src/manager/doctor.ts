@@ -7,6 +7,7 @@ import { checkFlows } from './flow-check.ts';
 import { inspectGarbage } from './garbage.ts';
 import { checkHookscripts } from './hookscript-property.ts';
 import { policyFindings } from './policies.ts';
+import { checkProxmoxApi } from './proxmox-check.ts';
 import type { Reconciler } from './reconcile.ts';
 
 type Check = DoctorView['checks'][number];
@@ -79,6 +80,7 @@ const checks: Record<string, (deps: Dependencies, reconciler: Reconciler, balanc
     return [ok('the LXC drop-in is installed')];
   },
   hookscripts: checkHookscripts,
+  'proxmox-api': checkProxmoxApi,
   async mounts({ host }) {
     const [ours, first] = await Promise.all([host.namespaceOf('self', 'mnt'), host.namespaceOf(1, 'mnt')]);
     if (ours && first && ours !== first)

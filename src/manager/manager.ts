@@ -19,6 +19,7 @@ import type { HookAnswer, HookPhase, HookRequest } from '../model/hook.ts';
 import type { LabelChange } from '../model/labels.ts';
 import type { Requester } from '../model/operation.ts';
 import type { NetworkDetail, ServiceDetail } from '../model/panel-api.ts';
+import type { SetupView } from '../model/setup.ts';
 import type { AgentManager } from './cilium-agent.ts';
 import type { AttachWish } from './configure.ts';
 import type { NodeReports } from './node-reports.ts';
@@ -63,6 +64,8 @@ export interface Manager extends AgentManager, PolicyManager, NodeReports, Objec
   /** The last kept ones, then new ones until `signal` aborts or the service stops. */
   followFlows(filter: FlowFilter, options: { last: number }, signal: AbortSignal): AsyncIterable<FlowLine>;
   doctor(): Promise<DoctorView>;
+  /** Makes what a node of Proxmox needs once. */
+  setup(options: { dryRun: boolean }, requester: Requester): Promise<SetupView>;
   gc(options: { dryRun: boolean }, requester: Requester): Promise<GcView>;
   checkConfiguration(): Promise<CheckView>;
   /** Identities of the cluster, from etcd. */

@@ -386,6 +386,27 @@ export const errorCodes = {
     'Proxmox’s cluster filesystem is not mounted.',
     'Start it: `systemctl start pve-cluster`.',
   ),
+  PROXMOX_API_UNAVAILABLE: row(
+    'ProxmoxError',
+    503,
+    true,
+    'Proxmox’s API does not answer, or not as it documents. The service goes on with what the files say.',
+    'systemctl status pveproxy; nothing is released or removed on that ground.',
+  ),
+  PROXMOX_TOKEN_REFUSED: row(
+    'ProxmoxError',
+    502,
+    false,
+    'Proxmox refused the service’s API token: it expired, was removed, or lacks its role.',
+    'Run `pve-cni setup`, which renews it.',
+  ),
+  PROXMOX_CERTIFICATE_UNKNOWN: row(
+    'ProxmoxError',
+    502,
+    false,
+    'What answers on the address of Proxmox’s API has another certificate than this node.',
+    'Restart pveproxy if the certificate was renewed; else find out who answers there.',
+  ),
   CLUSTER_LOCKED: row(
     'ProxmoxError',
     409,

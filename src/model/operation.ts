@@ -16,6 +16,7 @@ export const operationKinds = [
   'uninstall',
   'rotate-key',
   'policy',
+  'setup',
 ] as const;
 export type OperationKind = (typeof operationKinds)[number];
 

@@ -43,6 +43,19 @@ const proxmoxSettings = z.strictObject({
   snippet: absolutePath
     .default('/var/lib/vz/snippets/pve-cni-hook')
     .meta({ description: 'file of the hookscript that containers name `local:snippets/pve-cni-hook`' }),
+  api: z
+    .strictObject({
+      host: z
+        .string()
+        .regex(/^[a-zA-Z0-9.:-]{1,253}$/, 'must be an address or a host name')
+        .default('127.0.0.1'),
+      port: z.number().int().min(1).max(65535).default(8006),
+      everySeconds: z.number().min(1).max(3600).default(60),
+    })
+    .prefault({})
+    .meta({
+      description: 'this node’s own API, which is asked for the state of containers on other nodes; its certificate must be this node’s',
+    }),
 });
 
 /** /etc/pve-cni/pve-cnid.yaml, one for each node. Read once, at start. */

@@ -78,6 +78,7 @@ describe('the command', () => {
   /** Each command: what it asks the manager, and what a person reads. */
   const commands: { argv: string[]; asked: unknown[]; reads: RegExp }[] = [
     { argv: ['status'], asked: ['status'], reads: /1 managed, 1 running/ },
+    { argv: ['setup', '--dry-run'], asked: ['setup', { dryRun: true }, root], reads: /pve-cni@pve +kept/ },
     { argv: ['doctor'], asked: ['doctor'], reads: /ok +plugins/ },
     { argv: ['gc', '--dry-run'], asked: ['gc', { dryRun: true }, root], reads: /would go.*\/run\/netns\/ct102/ },
     { argv: ['gc'], asked: ['gc', { dryRun: false }, root], reads: /removed.*\/run\/netns\/ct102/ },
@@ -460,6 +461,7 @@ describe('the command', () => {
       '',
       'status',
       'doctor',
+      'setup',
       'gc',
       'config',
       'config check',
@@ -528,6 +530,7 @@ describe('the command', () => {
       [
         'status',
         'doctor',
+        'setup',
         'gc',
         'config',
         'network',

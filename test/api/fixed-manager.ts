@@ -458,6 +458,7 @@ export function fixedManager(calls: Calls, changes: Partial<Manager> = {}): Mana
       yield { type: 'flow', ...forwarded };
       yield { type: 'loss', ...loss };
     },
+    setup: async ({ dryRun }) => ({ dryRun, steps: [{ what: 'user pve-cni@pve', state: 'kept', message: '' }] }),
     doctor: async () => ({ ok: true, checks: [{ name: 'plugins', state: 'ok', message: 'all there', cure: '' }] }),
     gc: async ({ dryRun }) => ({
       dryRun,

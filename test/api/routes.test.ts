@@ -14,6 +14,7 @@ const cases: { route: string; path: string; body?: object; asked: unknown[] | nu
   { route: 'post /v1/hooks/:phase', path: '/v1/hooks/pre-start', body: { vmid: 101 }, asked: ['hook', 'pre-start', { vmid: 101 }, root] },
   { route: 'get /v1/status', path: '/v1/status', asked: ['status'] },
   { route: 'get /v1/doctor', path: '/v1/doctor', asked: ['doctor'] },
+  { route: 'post /v1/setup', path: '/v1/setup', body: { dryRun: true }, asked: ['setup', { dryRun: true }, root] },
   { route: 'post /v1/gc', path: '/v1/gc', asked: ['gc', { dryRun: false }, root] },
   { route: 'get /v1/configuration/check', path: '/v1/configuration/check', asked: ['checkConfiguration'] },
   { route: 'post /v1/reload', path: '/v1/reload', asked: ['reload', root] },

@@ -1,9 +1,11 @@
 import type { Command } from 'commander';
 import type { CheckView, DoctorView, GcView, StatusView } from '../../model/api.ts';
+import type { SetupView } from '../../model/setup.ts';
 import { type Act, examples } from '../program.ts';
 import { showWaiting } from '../progress.ts';
 import { renderCheck } from '../views/check.ts';
 import { renderDoctor, renderGc, renderStatus } from '../views/service.ts';
+import { renderSetup } from '../views/setup.ts';
 
 export function addServiceCommands(program: Command, act: Act): void {
   program
@@ -21,6 +23,19 @@ export function addServiceCommands(program: Command, act: Act): void {
         const answer = await context.api.get<DoctorView>('/v1/doctor');
         context.show(answer, renderDoctor(context));
         if (!answer.ok) context.found();
+      }),
+    );
+
+  program
+    .command('setup')
+    .description('make what a node of Proxmox needs once: folders of the root, a token for Proxmox’s API; what is there is kept')
+    .option('--dry-run', 'only show what would be made')
+    .addHelpText('after', examples('pve-cni setup --dry-run', 'pve-cni setup', 'pve-cni setup --json'))
+    .action(
+      act(async (context, { dryRun = false }: { dryRun?: boolean }) => {
+        const answer = await showWaiting(context, {}, () => context.api.post<SetupView>('/v1/setup', { dryRun }));
+        context.show(answer, renderSetup(context));
+        if (answer.steps.some(({ what, state }) => state === 'missing' && what !== 'Proxmox')) context.found();
       }),
     );
 

@@ -1,4 +1,5 @@
 import { checkView, doctorView, gcRequest, gcView, statusView } from '../../model/api.ts';
+import { setupRequest, setupView } from '../../model/setup.ts';
 import { route } from '../route.ts';
 
 export const serviceRoutes = [
@@ -17,6 +18,16 @@ export const serviceRoutes = [
     summary: 'Check everything the product needs, each check with its cure',
     answer: doctorView,
     handle: ({ manager }) => manager.doctor(),
+  }),
+  route({
+    method: 'post',
+    path: '/v1/setup',
+    tag: 'service',
+    summary: 'Make what a node of Proxmox needs once: folders of the root, and access to Proxmox’s API with the least rights',
+    body: setupRequest,
+    answer: setupView,
+    errors: ['CONFIG_UNAVAILABLE', 'PROXMOX_UNAVAILABLE', 'PROXMOX_API_UNAVAILABLE', 'CLUSTER_LOCKED', 'TOOL_FAILED', 'TOOL_MISSING'],
+    handle: ({ manager }, { body, requester }) => manager.setup(body, requester),
   }),
   route({
     method: 'post',
