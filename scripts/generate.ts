@@ -8,12 +8,14 @@ import { bridgeDocument } from '../src/http/bridge.ts';
 import { openApiDocument } from '../src/http/openapi.ts';
 import { renderErrors } from './render-errors.ts';
 import { renderForms } from './render-forms.ts';
+import { renderProxmoxApi } from './render-proxmox-api.ts';
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const check = process.argv.includes('--check');
 
 const documents: { file: string; render: () => Promise<string> }[] = [
   { file: 'docs/errors.md', render: async () => renderErrors() },
+  { file: 'docs/proxmox-api.md', render: async () => renderProxmoxApi() },
   { file: 'docs/configuration.md', render: async () => renderConfigurationReference() },
   { file: 'pve-ui/js/generated/Forms.js', render: async () => renderForms() },
   { file: 'docs/api/openapi.json', render: async () => `${JSON.stringify(openApiDocument(await version()), null, 2)}\n` },

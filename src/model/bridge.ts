@@ -156,6 +156,7 @@ export const branches = {
         path: 'gc',
         method: 'POST',
         service: 'post /v1/gc',
+        description: 'Remove what should not be there',
         check: nodeModify,
         names: { dryRun: false },
         body: { dryRun: false },
@@ -168,7 +169,13 @@ export const branches = {
     parameters: ['node', 'vmid'],
     rows: [
       { path: 'status', method: 'GET', service: 'get /v1/containers/:vmid', check: containerAudit },
-      { path: 'interfaces', method: 'GET', service: 'get /v1/containers/:vmid/interfaces', check: containerAudit },
+      {
+        path: 'interfaces',
+        method: 'GET',
+        service: 'get /v1/containers/:vmid/interfaces',
+        description: 'The interfaces of this container that are configured or attached, with their traffic',
+        check: containerAudit,
+      },
       {
         path: 'interfaces/{ifname}',
         method: 'PUT',
@@ -220,6 +227,7 @@ export const branches = {
         path: 'flows',
         method: 'GET',
         service: 'get /v1/flows',
+        description: 'Flows from and to this container that are kept, newest first',
         check: containerAudit,
         names: { container: false },
         query: { container: '{vmid}' },
@@ -230,6 +238,7 @@ export const branches = {
         path: 'operations',
         method: 'GET',
         service: 'get /v1/operations',
+        description: 'What was done with this container, newest first',
         check: containerAudit,
         names: { vmid: false },
         query: { vmid: '{vmid}' },
