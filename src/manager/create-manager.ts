@@ -296,6 +296,8 @@ export function createManager(deps: Dependencies): RunningManager {
     async reload() {
       await configuration.refresh();
       await writeMarkers(deps, configuration.current);
+      // one that runs already may have begun before the files were looked at
+      await reconciler.idle();
       await reconciler.reconcile();
       return this.status();
     },

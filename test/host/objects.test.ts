@@ -166,8 +166,8 @@ describe('changes through the API', () => {
     const question = `from=192.0.2.1&to=${container.vmid}&port=80`;
     const answer = (await rig.daemon.api('GET', `/v1/policies/explain?${question}`)).body;
     assert.deepEqual([answer.verdict, answer.enforced, answer.by.policy], ['deny', false, 'shut']);
-    const [own = ''] = (await rig.show(container)).interfaces.flatMap(({ addresses }) => addresses);
     await container.start();
+    const [own = ''] = (await rig.show(container)).interfaces.flatMap(({ addresses }) => addresses);
     const byAddress = (await rig.daemon.api('GET', `/v1/policies/explain?from=world&to=${own}&port=80`)).body;
     assert.match(byAddress.sentence, new RegExp(`^the world may not reach container ${container.vmid} at tcp/80: policy shut closes`));
     assert.equal((await rig.daemon.api('GET', '/v1/policies/explain?from=world&to=192.0.2.1&port=80')).body.code, 'REQUEST_INVALID');
@@ -257,7 +257,7 @@ describe('changes through the API', () => {
       const [one, other] = [await rig.container(), await rig.container()];
       await one.start();
       const before = await addressesInside(one);
-      const [taken = ''] = await held(other);
+      const [taken = ''] = await until('the other has its address', async () => ((await held(other)).length > 0 ? held(other) : null), 30);
       const file = text(`containers/${one.vmid}.yaml`);
       await refused('409 IPAM_ADDRESS_TAKEN', 'PUT', path(one), { interface: { name: 'eth0', network: 'web', address: [taken] } });
       await refused('404 NETWORK_UNKNOWN', 'PUT', path(one), { interface: { name: 'eth0', network: 'nowhere' } });

@@ -34,11 +34,20 @@ describe('what there is to see of a node', () => {
       },
       30,
     );
+  const untilReserved = (container: Container) =>
+    until(
+      'its address is reserved',
+      async () => {
+        const one = await shown(container);
+        return one.addresses.length > 0 ? one : null;
+      },
+      30,
+    );
   const nodeOf = async (id: string) => (await get<Topology>('/v1/topology')).nodes.find((one) => one.id === id);
 
   it('an interface follows its container: configured, attached, and configured again when it has stopped', async () => {
     const container = await rig.container();
-    const before = await shown(container);
+    const before = await untilReserved(container);
     assert.deepEqual(
       [before.state, before.message, before.running, before.hostIfname, before.since, before.traffic],
       ['configured', null, false, null, null, null],
@@ -68,6 +77,7 @@ describe('what there is to see of a node', () => {
   it('a start that is refused is shown with its reason, until one is not', async () => {
     const onTiny = { interfaces: [{ name: 'eth0', network: 'tiny' }] };
     const first = await rig.container(onTiny);
+    await untilReserved(first);
     const second = await rig.container(onTiny);
     await rig.refused(second);
     const refused = await untilShown(second, 'failed');
