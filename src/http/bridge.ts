@@ -89,7 +89,7 @@ function method(row: BridgeRow, above: Branch['parameters']): object[] {
         ...(row.rootMay && { rootMay: row.rootMay }),
       },
       send,
-      ...(row.task && { task: row.task }),
+      ...(row.task ? { task: row.task } : { seconds: row.seconds ?? (row.method === 'GET' ? 10 : 25) }),
       ...(row.rules && {
         rules: row.rules.filter(({ param }) => param in parameters).map((rule) => ({ ...rule, ...asked(send[rule.param]) })),
       }),

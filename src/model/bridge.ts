@@ -41,6 +41,8 @@ export interface BridgeRow {
   rules?: readonly Rule[];
   /** long work in a process of its own, with a UPID and a log; `id` is the parameter that the task list shows */
   task?: { type: string; id?: 'vmid' };
+  /** how long the service may take; 10 for a question, 25 for a change when absent. pveproxy gives up after 30 */
+  seconds?: number;
   /** field of the service's request → parameter, where they differ; false: not to be had here */
   names?: Readonly<Record<string, string | false>>;
   schemas?: Readonly<Record<string, ParameterSchema>>;
@@ -141,7 +143,7 @@ export const branches = {
       { path: 'operations', method: 'GET', service: 'get /v1/operations', check: nodeAudit, schemas: limit, child: 'id' },
       { path: 'operations/{id}', method: 'GET', service: 'get /v1/operations/:id', check: nodeAudit },
       { path: 'history', method: 'GET', service: 'get /v1/history', check: nodeAudit },
-      { path: 'doctor', method: 'GET', service: 'get /v1/doctor', check: nodeAudit },
+      { path: 'doctor', method: 'GET', service: 'get /v1/doctor', check: nodeAudit, seconds: 25 },
       { path: 'cilium', method: 'GET', service: 'get /v1/cilium/status', check: nodeAudit },
       {
         path: 'gc',
@@ -151,6 +153,7 @@ export const branches = {
         check: nodeAudit,
         names: { dryRun: false },
         body: { dryRun: true },
+        seconds: 25,
       },
       {
         path: 'gc',

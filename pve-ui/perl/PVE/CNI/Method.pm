@@ -74,7 +74,7 @@ sub prepared {
 sub at_once {
     my ($row, $param) = @_;
     my ($request, $context) = prepared($row, $param);
-    my $data = PVE::CNI::Service::call($request, $context);
+    my $data = PVE::CNI::Service::ask($request, { %$context, seconds => $row->{seconds} });
     return PVE::CNI::Permission::visible($row->{filter}, $context->{user}, $data) if $row->{filter};
     return PVE::CNI::Permission::masked($row->{mask}, $context->{user}, $param, $data) if $row->{mask};
     return $data;
@@ -85,7 +85,8 @@ sub as_task {
     my ($request, $context) = prepared($row, $param);
     my $work = sub {
         my ($upid) = @_;
-        my $data = PVE::CNI::Service::call($request, { %$context, upid => $upid, seconds => $PVE::CNI::Settings::task_seconds });
+        my $data = eval { PVE::CNI::Service::call($request, { %$context, upid => $upid, seconds => $PVE::CNI::Settings::task_seconds }) };
+        if (my $error = $@) { die ref $error && defined $error->{msg} ? $error->{msg} : $error } # the log has no use for the status
         print "$_\n" for words_of($data);
         die "not everything is as it should be\n" if ref $data eq 'HASH' && exists $data->{ok} && !$data->{ok};
     };

@@ -4,6 +4,7 @@ package PVE::CNI::Service;
 use strict;
 use warnings;
 use JSON ();
+use List::Util qw(min);
 use PVE::Exception ();
 use PVE::CNI::Client;
 use PVE::CNI::Settings;
@@ -26,8 +27,36 @@ my %unreachable = (
     rubbish => [502, 'the service pve-cnid on this node gave %s; look at: journalctl -u pve-cni'],
 );
 
-# call({ method, path, body }, { user, upid, seconds, fields }) returns the answer's data; dies with a PVE::Exception.
+# ask({ method, path, body }, { user, upid, fields, seconds }) returns the answer's data; dies with a PVE::Exception.
 # `fields` says which parameter each field of the request came from.
+# pvedaemon answers all of Proxmox with three workers, and the web interface asks again every few seconds: a service that hangs may hold
+# them up once. After that it is asked with less patience, by all of them, until it answers again.
+sub ask {
+    my ($request, $context) = @_;
+    my $mark = "$PVE::CNI::Settings::notes/slow";
+    my $known = (stat $mark)[9];
+    my $wary = defined $known && abs(time - $known) < $PVE::CNI::Settings::wary_seconds;
+    my $seconds = min($context->{seconds}, $PVE::CNI::Settings::most_seconds, $wary ? $PVE::CNI::Settings::probe_seconds : ());
+    my $data = eval { call($request, { %$context, seconds => $seconds }) };
+    my $error = $@;
+    if (!$error) {
+        unlink $mark if defined $known;
+        return $data;
+    }
+    put_mark($mark) if !$wary && ref $error eq 'PVE::Exception' && $error->{hangs};
+    die $error;
+}
+
+sub put_mark {
+    my ($mark) = @_;
+    mkdir $PVE::CNI::Settings::notes, 0755;
+    unlink $mark; # a new time, whoever made it
+    open my $file, '>', $mark or return;
+    close $file;
+    return;
+}
+
+# The same with the time that the context gives, whatever was before.
 sub call {
     my ($request, $context) = @_;
     my $answer = eval {
@@ -40,7 +69,7 @@ sub call {
                 (defined $context->{upid} ? ('X-PVE-CNI-UPID' => $context->{upid}) : ()),
             },
             body => defined $request->{body} ? $json->encode($request->{body}) : undef,
-            seconds => $context->{seconds} // $PVE::CNI::Settings::read_seconds,
+            seconds => $context->{seconds},
         );
     };
     my $failure = $@;
@@ -62,7 +91,7 @@ sub raise_unreachable {
     my ($failure) = @_;
     die $failure if ref $failure ne 'HASH'; # a task that was interrupted
     my ($code, $text) = @{ $unreachable{ $failure->{kind} } };
-    throw(sprintf($text, $failure->{reason}), $code);
+    throw(sprintf($text, $failure->{reason}), $code, undef, hangs => $failure->{kind} eq 'slow');
 }
 
 # RFC 9457 as Proxmox has it: status, one line, and what is wrong with which parameter.
@@ -100,8 +129,8 @@ sub errors_by_parameter {
 }
 
 sub throw {
-    my ($message, $code, $errors) = @_;
-    die PVE::Exception->new(one_line($message) . "\n", code => $code, ($errors ? (errors => $errors) : ()));
+    my ($message, $code, $errors, %facts) = @_;
+    die PVE::Exception->new(one_line($message) . "\n", code => $code, ($errors ? (errors => $errors) : ()), %facts);
 }
 
 my %plain = ("\x{2018}" => "'", "\x{2019}" => "'", "\x{201c}" => '"', "\x{201d}" => '"', "\x{2013}" => '-', "\x{2014}" => '-', "\x{2026}" => '...');

@@ -14,7 +14,9 @@ our $notes = '/run/pve-cni-bridge';
 our $routes_file = "${folder}routes.json";
 
 our $connect_seconds = 2;
-our $read_seconds = 20;    # a question; it holds up one of pvedaemon's few workers
+our $most_seconds = 25;    # an answer holds up one of pvedaemon's few workers; each row of the table has its own limit below this
+our $probe_seconds = 0.5;  # the same while the service is known to hang
+our $wary_seconds = 30;    # for how long it is known
 our $task_seconds = 300;   # a task, which has a process of its own; the service ends its operations long before
 our $answer_bytes = 16 * 1024 * 1024;
 
