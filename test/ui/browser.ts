@@ -21,6 +21,8 @@ export interface OpenOptions {
   /** what is shown of it; our tab when absent */
   tab?: string;
   dark?: boolean;
+  /** what is done with the page before it is loaded */
+  prepare?: (page: Page) => Promise<void>;
   width?: number;
   height?: number;
 }
@@ -79,7 +81,7 @@ export function usePanels(socket: () => string, users: Users = {}): Panels {
       return proxy as Pveproxy;
     },
     allow: (list) => (proxy as Pveproxy).allow(list),
-    async open({ user = 'root@pam', at, tab = 'cni', dark = false, width = 1500, height = 900 }) {
+    async open({ user = 'root@pam', at, tab = 'cni', dark = false, prepare, width = 1500, height = 900 }) {
       const base = `http://127.0.0.1:${(proxy as Pveproxy).port}`;
       const context = await (browser as Browser).newContext({
         colorScheme: dark ? 'dark' : 'light',
@@ -91,6 +93,7 @@ export function usePanels(socket: () => string, users: Users = {}): Panels {
       page.setDefaultTimeout(30_000);
       const view = viewOf(page);
       views.push(view);
+      await prepare?.(page);
       await page.goto(`${base}/${hashOf(at, tab)}`);
       return view;
     },

@@ -129,7 +129,10 @@ Ext.define('PVECNI.node.Interfaces', {
             },
         });
         me.mon(me.store, 'refresh', () => me.count());
-        me.mon(me.rstore, 'load', () => me.listNetworks());
+        me.mon(me.rstore, 'load', () => {
+            me.listNetworks();
+            me.applyFilter(); // to the rows that are new, too
+        });
     },
 
     /** Shows the interfaces of one network, e.g. of the one that was chosen in the picture. */
@@ -139,7 +142,7 @@ Ext.define('PVECNI.node.Interfaces', {
     },
 
     applyFilter: function () {
-        if (this.destroyed) return;
+        if (this.destroyed || !this.rendered) return;
         const network = this.down('#network').getValue();
         const words = this.down('#filter').getValue().trim().toLowerCase();
         const matches = ({ data }) =>
