@@ -9,6 +9,7 @@ import type { Requester } from '../model/operation.ts';
 import { addressesFor, networkOf, validateInterface } from './attach.ts';
 import type { Dependencies } from './dependencies.ts';
 import { detach } from './detach.ts';
+import { exclusively } from './exclusively.ts';
 import { openGates } from './garbage.ts';
 import { writeMarkers } from './markers.ts';
 import type { OperationContext, Operations } from './operations.ts';
@@ -30,6 +31,7 @@ export async function attachInterface(
 ): Promise<string> {
   const { configuration } = deps;
   return operations.run(changeRequest(deps, vmid, requester, wish.interface.network), async (context) => {
+    const before = await configuration.readContainer(vmid);
     await configuration.refresh(vmid);
     const file = configuration.current.containers.get(vmid);
     const name = wish.interface.name;
@@ -46,7 +48,6 @@ export async function attachInterface(
         field: 'defaultRoute',
       });
     const network = networkOf(deps, wish.interface, vmid);
-    const before = await configuration.readContainer(vmid);
     const changed = {
       ...file,
       interfaces: [...(file?.interfaces ?? []), wish.interface],
@@ -57,7 +58,7 @@ export async function attachInterface(
     try {
       await validateInterface(deps, vmid, wish.interface);
       await addressesFor(deps, vmid, wish.interface, network);
-      await write(deps, vmid, changed);
+      await write(deps, vmid, changed, before);
     } catch (error) {
       await deps.reservations.releaseFor(vmid, name).catch(() => {});
       throw error;
@@ -115,17 +116,17 @@ export async function changeInterface(
 ): Promise<string> {
   const { configuration } = deps;
   return operations.run(changeRequest(deps, vmid, requester, network), async (context) => {
+    const before = await configuration.readContainer(vmid);
     await configuration.refresh(vmid);
     const file = configuration.current.containers.get(vmid);
     const own = file?.interfaces.find((one) => one.name === ifname);
     if (!file || !own) throw failure('INTERFACE_UNKNOWN', `container ${vmid} has no interface ${ifname}`, { vmid, ifname });
-    const before = await configuration.readContainer(vmid);
     const { interface: wanted, onFailure = file.onFailure } = change(own);
     const changed = { ...file, interfaces: file.interfaces.map((one) => (one === own ? wanted : one)), onFailure };
     configuration.parseContainer(vmid, asText(changed));
     try {
       await validateInterface(deps, vmid, wanted);
-      await write(deps, vmid, changed);
+      await write(deps, vmid, changed, before);
     } catch (error) {
       await releaseOthers(deps, vmid, own);
       throw error;
@@ -168,6 +169,7 @@ export async function detachInterface(
 ): Promise<string> {
   const { configuration, reservations } = deps;
   return operations.run(changeRequest(deps, vmid, requester), async (context) => {
+    const before = await configuration.readContainer(vmid);
     await configuration.refresh(vmid);
     const file = configuration.current.containers.get(vmid);
     if (!file) throw failure('CONTAINER_UNKNOWN', `container ${vmid} is not managed by pve-cni`, { vmid });
@@ -176,10 +178,9 @@ export async function detachInterface(
         vmid,
         ifname,
       });
-    const before = await configuration.readContainer(vmid);
     const interfaces = file.interfaces.filter((one) => one.name !== ifname);
     // labels outlive the interfaces: what joins another network is the same container
-    await write(deps, vmid, interfaces.length > 0 || file.labels ? { ...file, interfaces } : null);
+    await write(deps, vmid, interfaces.length > 0 || file.labels ? { ...file, interfaces } : null, before);
     const settled = await settleNow(deps, vmid, context);
     await reservations.releaseFor(vmid, ifname);
     return done(deps, vmid, context, before, `${ifname} of container ${vmid} is detached${settled.running ? '' : ' (it is not running)'}`);
@@ -196,21 +197,26 @@ export async function changeLabels(
 ): Promise<string> {
   const { configuration } = deps;
   return operations.run(changeRequest(deps, vmid, requester), async (context) => {
+    const before = await configuration.readContainer(vmid);
     await configuration.refresh(vmid);
     const file = configuration.current.containers.get(vmid);
     if (!file)
       throw failure('CONTAINER_UNKNOWN', `cannot label container ${vmid}: it is not managed by pve-cni; attach it first`, { vmid });
-    const before = await configuration.readContainer(vmid);
     const kept = Object.entries(file.labels ?? {}).filter(([key]) => !remove.includes(key));
     const labels = { ...Object.fromEntries(kept), ...set };
-    await write(deps, vmid, { ...file, labels });
+    await write(deps, vmid, { ...file, labels }, before);
     const all = Object.entries(labels).map(([key, value]) => `${key}=${value}`);
     return done(deps, vmid, context, before, `labels of container ${vmid}: ${all.join(' ') || 'none'}`);
   });
 }
 
-export async function write(deps: Dependencies, vmid: number, file: ContainerFile | null): Promise<void> {
-  await deps.configuration.writeContainer(vmid, file && { interfaces: file.interfaces, labels: file.labels, onFailure: file.onFailure });
+/** Writes a container's file; nothing when it is not the one any more that the change was made from (`before`). */
+export async function write(deps: Dependencies, vmid: number, file: ContainerFile | null, before?: string | null): Promise<void> {
+  await exclusively(deps, async () => {
+    if (before !== undefined && (await deps.configuration.readContainer(vmid)) !== before)
+      throw failure('CONFLICT', `cannot change container ${vmid}: its file was changed meanwhile; try again`, { vmid });
+    await deps.configuration.writeContainer(vmid, file && { interfaces: file.interfaces, labels: file.labels, onFailure: file.onFailure });
+  });
   await writeMarkers(deps, deps.configuration.current);
 }
 

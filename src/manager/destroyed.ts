@@ -1,4 +1,5 @@
 import type { Dependencies } from './dependencies.ts';
+import { exclusively } from './exclusively.ts';
 import type { Operations } from './operations.ts';
 
 /** Containers that were seen to exist and exist no more: their file is archived, their addresses are kept back, so that
@@ -15,21 +16,21 @@ export async function archiveDestroyed(deps: Dependencies, operations: Operation
   for (const vmid of store.seen.list()) {
     if ((await exists(vmid)) !== false) continue;
     const requester = { door: 'service', user: 'root' } as const;
-    const archive = () =>
-      operations.run({ kind: 'configure', vmid, requester, priority: 0, lazy: true, timeoutMs: 30_000 }, async (context) => {
-        // what was destroyed may have been made anew while its turn was waited for
-        if (!(await isGone(vmid))) return;
-        const before = await configuration.readContainer(vmid);
-        if (before === null) return void store.seen.remove(vmid);
-        context.record();
-        await reservations.keep(vmid, clock() + settings.releaseAfterHours * 3_600_000);
-        await configuration.writeContainer(vmid, null);
-        store.seen.remove(vmid);
-        context.changed(before, null);
-        context.say(`container ${vmid} was destroyed: its file is archived, its addresses are kept for ${settings.releaseAfterHours} h`);
-      });
-    await cluster
-      .locked(archive)
+    await operations
+      .run({ kind: 'configure', vmid, requester, priority: 0, lazy: true, timeoutMs: 30_000 }, (context) =>
+        exclusively(deps, async () => {
+          // what was destroyed may have been made anew while its turn was waited for
+          if (!(await isGone(vmid))) return;
+          const before = await configuration.readContainer(vmid);
+          if (before === null) return void store.seen.remove(vmid);
+          context.record();
+          await reservations.keep(vmid, clock() + settings.releaseAfterHours * 3_600_000);
+          await configuration.writeContainer(vmid, null);
+          store.seen.remove(vmid);
+          context.changed(before, null);
+          context.say(`container ${vmid} was destroyed: its file is archived, its addresses are kept for ${settings.releaseAfterHours} h`);
+        }),
+      )
       .catch((error) => log.warn({ vmid, error: String(error) }, 'a destroyed container could not be archived; tried again later'));
   }
 }

@@ -1,4 +1,5 @@
 import { attachmentIdOf } from '../core/cilium-plugin.ts';
+import { canonicalIp } from '../core/ip.ts';
 import { findLeaks, interfaceKey, type Leak } from '../core/leaks.ts';
 import type { LeakView } from '../model/api.ts';
 import { asPveCniError, errorRecord } from '../model/errors.ts';
@@ -119,7 +120,15 @@ const removers: Record<Leak['kind'], (deps: Dependencies, leak: Leak) => Promise
   pin: ({ host }, { what }) => host.netns.unpin(what),
   bridge: ({ datapath }, { what }) => datapath.removeBridge(what),
   'nft-rule': ({ datapath }, { what }) => datapath.removeMasquerade(what),
-  address: ({ reservations }, { network, what }) => reservations.release(network ?? '', what),
+  /** in the container's turn: what is being configured has its address before its file */
+  async address({ reservations, store, configuration }, { network, what }) {
+    const row = store.addresses.get(network ?? '', what);
+    if (!row) return;
+    const { containers, networks } = configuration.current;
+    const wanted = addressesWanted(containers, networks).get(interfaceKey(row.vmid, row.ifname, row.network));
+    if (wanted === 'auto' || wanted?.some((one) => canonicalIp(one) === what)) return;
+    await reservations.release(row.network, what);
+  },
   marker: (deps, { vmid }) => removeMarker(deps, vmid ?? 0),
   async endpoint({ cilium, store }, { what }) {
     if (!store.attachments.brief().some((row) => attachmentIdOf(row) === what)) await cilium.agent.removeEndpoint(what);

@@ -4,6 +4,7 @@ import { errorRecord, failure } from '../model/errors.ts';
 import type { Requester } from '../model/operation.ts';
 import type { FileReceipt, NetworkRequest, SettingsDetail, TextRequest } from '../model/panel-api.ts';
 import type { Dependencies } from './dependencies.ts';
+import { exclusively } from './exclusively.ts';
 import { fileText } from './file-texts.ts';
 import type { Operations } from './operations.ts';
 
@@ -32,9 +33,12 @@ export function createObjectManager(deps: Dependencies, operations: Operations):
     const timeoutMs = settings.timeouts.operationSeconds * 1000;
     const request = { kind: 'configure' as const, vmid: null, requester, priority: 5, timeoutMs, ...(how.of && { network: how.of }) };
     return operations.run(request, async (context) => {
-      await configuration.refresh();
-      const file = how.file();
-      context.changed(await configuration.replaceFile(file, text, digest), text);
+      const file = await exclusively(deps, async () => {
+        await configuration.refresh();
+        const path = how.file();
+        context.changed(await configuration.replaceFile(path, text, digest), text);
+        return path;
+      });
       context.say(how.message);
       return { file, digest: text === null ? null : digestOf(text), operation: context.id, message: how.message };
     });

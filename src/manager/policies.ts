@@ -10,6 +10,7 @@ import type { Policy } from '../model/policy.ts';
 import type { ContainerPolicyView, PolicyReceipt, PolicyView } from '../model/policy-api.ts';
 import { containerPolicy } from './container-policy.ts';
 import type { Dependencies } from './dependencies.ts';
+import { exclusively } from './exclusively.ts';
 import { fileText } from './file-texts.ts';
 import type { OperationContext, Operations } from './operations.ts';
 import { createFirstSeen, isInForce, type Subject, subjectsOf, subjectView } from './policy-subjects.ts';
@@ -131,7 +132,7 @@ export function createPolicyManager(deps: Dependencies, operations: Operations):
       change(requester, async (context) => {
         const policy = configuration.parsePolicy(text);
         const before = await configuration.readFile(policy.file);
-        await configuration.writePolicy(text, digest);
+        await exclusively(deps, () => configuration.writePolicy(text, digest));
         context.changed(before, text);
         const why = await enforce(context.signal);
         const message = why === null ? `policy ${policy.name} is in force` : `policy ${policy.name} is written, and not in force: ${why}`;
@@ -142,7 +143,7 @@ export function createPolicyManager(deps: Dependencies, operations: Operations):
       change(requester, async (context) => {
         const { file } = policyNamed(deps, name);
         const before = await configuration.readFile(file);
-        await configuration.removePolicy(file);
+        await exclusively(deps, () => configuration.removePolicy(file));
         context.changed(before, null);
         const why = await enforce(context.signal);
         if (why === null) await agent.tidy(configured(deps)).catch(() => {});

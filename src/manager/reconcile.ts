@@ -1,5 +1,6 @@
+import type { Leak } from '../core/leaks.ts';
 import type { ObservedInit } from '../core/plan.ts';
-import type { GcView } from '../model/api.ts';
+import type { GcView, LeakView } from '../model/api.ts';
 import { asPveCniError, errorRecord } from '../model/errors.ts';
 import type { Requester } from '../model/operation.ts';
 import { reserveAll } from './addresses.ts';
@@ -140,14 +141,17 @@ export function createReconciler(deps: Dependencies, operations: Operations, ide
   /** Debts, kept addresses whose time has come, and leaks. */
   async function house({ all }: { all: boolean }) {
     await payDebts(deps, all, inTurn).catch((error) => log.error({ err: error }, 'debts could not be paid'));
-    return operations
+    const addresses: Leak[] = [];
+    const removed: LeakView[] = await operations
       .run({ kind: 'gc', vmid: null, requester: service, priority: 0, lazy: true, timeoutMs: 600_000 }, async (context) => {
         await deps.reservations.expire(clock());
         store.operations.prune(clock() - 90 * 86_400_000);
-        const leaks = await inspectGarbage(deps);
+        const found = await inspectGarbage(deps);
+        const leaks = found.filter(({ kind, vmid }) => kind !== 'address' || vmid === null);
+        addresses.push(...found.filter((leak) => !leaks.includes(leak)));
         if (leaks.length === 0) return [];
         context.record();
-        const removed = [];
+        const removed: LeakView[] = [];
         for (const leak of leaks) removed.push(await removeLeak(deps, leak));
         context.say(`removed ${removed.filter((one) => one.removed).length} of ${leaks.length} leaks`);
         return removed;
@@ -156,6 +160,20 @@ export function createReconciler(deps: Dependencies, operations: Operations, ide
         log.error({ err: error }, 'garbage could not be collected');
         return [];
       });
+    for (const leak of addresses) removed.push(await releaseLeak(leak));
+    return removed;
+  }
+
+  async function releaseLeak(leak: Leak): Promise<LeakView> {
+    const timeoutMs = settings.timeouts.operationSeconds * 2000;
+    return operations
+      .run({ kind: 'gc', vmid: leak.vmid, requester: service, priority: 0, lazy: true, timeoutMs }, async (context) => {
+        context.record();
+        const removed = await removeLeak(deps, leak);
+        context.say(removed.removed ? `released ${leak.what}: ${leak.why}` : `cannot release ${leak.what}`);
+        return removed;
+      })
+      .catch((error) => ({ ...leak, removed: false, error: errorRecord(asPveCniError(error)) }));
   }
 
   async function inTurn(vmid: number, work: () => Promise<unknown>): Promise<void> {

@@ -31,7 +31,7 @@ export async function restoreContainer(deps: Dependencies, operations: Operation
     const file = configuration.parseContainer(vmid, archived);
     await reservations.reclaim(vmid);
     for (const wanted of file.interfaces) await addressesFor(deps, vmid, wanted, networkOf(deps, wanted, vmid));
-    await write(deps, vmid, file);
+    await write(deps, vmid, file, null);
     deps.store.seen.add(vmid);
     const settled = await settleNow(deps, vmid, context);
     const names = file.interfaces.map(({ name, network }) => `${name} on ${network}`).join(', ');

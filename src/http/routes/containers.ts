@@ -34,7 +34,15 @@ export const containerRoutes = [
     params,
     body: attachRequest,
     answer: changeView,
-    errors: ['NETWORK_UNKNOWN', 'CONTAINER_GONE', 'INTERFACE_EXISTS', 'IPAM_ADDRESS_TAKEN', 'IPAM_ADDRESS_OUTSIDE', 'CONFIG_UNAVAILABLE'],
+    errors: [
+      'NETWORK_UNKNOWN',
+      'CONTAINER_GONE',
+      'INTERFACE_EXISTS',
+      'IPAM_ADDRESS_TAKEN',
+      'IPAM_ADDRESS_OUTSIDE',
+      'CONFLICT',
+      'CONFIG_UNAVAILABLE',
+    ],
     handle: ({ manager }, { params, body, requester }) => manager.attach(params.vmid, body, requester),
   }),
   route({

@@ -69,6 +69,23 @@ describe('nodes of a Proxmox cluster', function () {
     for (const [index, vmid] of vmids.entries()) rig.pmxcfs.remove(nodeOf(index), vmid);
   });
 
+  it('change one container at once: no change is lost, and who came second is told', async () => {
+    const { vmid } = await rig.container('pve1');
+    const wanted: string[] = [];
+    for (let round = 0; round < 5; round++) {
+      const names = nodes.map((_node, index) => `eth${round * 2 + index}`);
+      const answers = await Promise.all(nodes.map((node, index) => rig.attach(node, vmid, { name: names[index], network: 'web' })));
+      for (const [index, { status, body }] of answers.entries()) {
+        assert.ok(status === 200 || body.code === 'CONFLICT', JSON.stringify(body));
+        if (status === 200) wanted.push(names[index] ?? '');
+      }
+    }
+    const file = rig.file('pve1', `containers/${vmid}.yaml`) ?? '';
+    assert.deepEqual([...file.matchAll(/name: "?(eth\d+)/g)].map(([, name]) => name).sort(), wanted.sort(), file);
+    await rig.reconciled();
+    assert.equal(Object.keys(rig.reservations(vmid)).length, wanted.length, 'and no address is left of the others');
+  });
+
   it('do not write a reservation again that is as it was', async () => {
     const container = await rig.container('pve1');
     await rig.attach('pve1', container.vmid);
