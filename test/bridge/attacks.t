@@ -58,19 +58,36 @@ subtest 'a text keeps its lines, and they stay in the body' => sub {
 };
 
 subtest 'a user’s name cannot add a header' => sub {
-    for my $user ("evil\@pve\r\nX-PVE-CNI-Door: cli", "evil\@pve\nX: y", "ev il\@pve", "\x{2603}\@pve", 'x' x 200) {
+    my %sent = (
+        "evil\@pve\r\nX-PVE-CNI-Door: cli" => 'evil@pve%0D%0AX-PVE-CNI-Door%3A%20cli',
+        "evil\@pve\nX: y" => 'evil@pve%0AX%3A%20y',
+        "m\x{fc}ller\@pve" => 'm%C3%BCller@pve',
+        "\x{2603}'\"<>\\%\@pve" => '%E2%98%83%27%22%3C%3E%5C%25@pve',
+        'x' x 200 => 'x' x 128,
+        "\x{2603}" x 60 => '%E2%98%83' x 14,
+    );
+    for my $user (sort keys %sent) {
         allow({ $user => { '/' => ['*'] } });
         forget();
         ask($user, 'GET', 'nodes/pve1/cni/status');
         my ($request) = asked();
-        is($request->{headers}->{'x-pve-cni-user'}, 'unknown', 'a name that Proxmox does not have is not passed on');
+        is($request->{headers}->{'x-pve-cni-user'}, $sent{$user}, 'a strange name is written as in a URL');
         is($request->{headers}->{'x-pve-cni-door'}, 'api', 'nothing else has changed');
-        is_deeply([grep { /^x/ && !/^x-pve-cni-(?:user|door)\z/ } keys %{ $request->{headers} }], [], 'and no header came with it');
+        is_deeply([grep { /^(?:x|broken)/ && !/^x-pve-cni-(?:user|door)\z/ } keys %{ $request->{headers} }], [], 'and no header came with it');
     }
     allow({});
     forget();
     ask('root@pam', 'GET', 'nodes/pve1/cni/status');
     is((asked())[0]->{headers}->{'x-pve-cni-user'}, 'root@pam', 'an ordinary one is');
+};
+
+subtest 'a user with letters of his own language can start tasks' => sub {
+    allow({ "m\x{fc}ller\@pve" => { '/' => ['*'] } });
+    forget();
+    my $upid = ask("m\x{fc}ller\@pve", 'POST', $attach, { ifname => 'eth1', network => 'web' });
+    like(task_log($upid), qr/^TASK OK$/m, 'it ends well');
+    like((asked())[0]->{headers}->{'x-pve-cni-upid'}, qr/^UPID:pve1:.*:cniattach:101:m%C3%BCller\@pve:\z/, 'and is named to the service');
+    allow({});
 };
 
 subtest 'keys and depths of answers do no harm' => sub {

@@ -66,7 +66,7 @@ sub call {
             headers => {
                 'X-PVE-CNI-Door' => 'api',
                 'X-PVE-CNI-User' => user_for_header($context->{user}),
-                (defined $context->{upid} ? ('X-PVE-CNI-UPID' => $context->{upid}) : ()),
+                (defined $context->{upid} ? ('X-PVE-CNI-UPID' => upid_for_header($context->{upid})) : ()),
             },
             body => defined $request->{body} ? $json->encode($request->{body}) : undef,
             seconds => $context->{seconds},
@@ -80,11 +80,25 @@ sub call {
     raise_problem($answer->{status}, $data, $context->{fields} // {});
 }
 
-# The service refuses names with what could end a header; those of Proxmox cannot have it, those of nobody else come here.
+# Proxmox's user names may hold any letter, headers and the service's audit log only some characters: the others as in a URL.
+sub for_header {
+    my ($text) = @_;
+    utf8::encode($text);
+    $text =~ s/([^\x21-\x7e]|[%"'<>\\])/sprintf '%%%02X', ord $1/ge;
+    return length $text > 128 ? substr($text, 0, 128) =~ s/%[0-9A-F]?\z//r : $text;
+}
+
 sub user_for_header {
     my ($user) = @_;
-    return 'unknown' if !defined $user || $user !~ /^[\x21-\x7e]{1,128}\z/;
-    return $user;
+    return 'unknown' if !defined $user || $user eq '';
+    return for_header($user) =~ s/([:\/])/sprintf '%%%02X', ord $1/ger;
+}
+
+# node, process and times are Proxmox's; type, id and user follow
+sub upid_for_header {
+    my ($upid) = @_;
+    my ($head, $rest) = $upid =~ /^(UPID:(?:[^:]*:){4})(.*)\z/s;
+    return defined $head ? $head . for_header($rest) : for_header($upid);
 }
 
 sub raise_unreachable {
