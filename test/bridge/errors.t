@@ -8,9 +8,6 @@ use Time::HiRes ();
 
 load_api();
 no warnings 'once';
-$PVE::CNI::Settings::most_seconds = 1;
-$PVE::CNI::Settings::probe_seconds = 1;
-$PVE::CNI::Settings::task_seconds = 1;
 my $status = 'nodes/pve1/cni/status';
 my $gc = 'nodes/pve1/cni/gc';
 
@@ -77,11 +74,11 @@ my @slow = (
 for my $case (@slow) {
     my ($name, $script) = @$case;
     subtest "a service that $name is given up after its time" => sub {
-        my $begin = Time::HiRes::time();
+        local $PVE::CNI::Settings::most_seconds = 1;
         my $error = with_service($script);
-        is($error->{code}, $name eq 'drips' ? $error->{code} : 504, 'status 504');
-        like($error->{msg}, qr/no answer in time|not HTTP/, 'and says so');
-        cmp_ok(Time::HiRes::time() - $begin, '<', 30, 'long before the service ends');
+        unlink folder() . '/notes/slow';
+        is($error->{code}, 504, 'status 504');
+        like($error->{msg}, qr/no answer in time/, 'and says so');
     };
 }
 
@@ -89,8 +86,9 @@ subtest 'a service that hangs is asked with less patience by everybody, until it
     # what each request is given, without the service's time
     my @given;
     my $request = \&PVE::CNI::Client::request;
+    my $limit = 0.3;
     no warnings 'redefine';
-    local *PVE::CNI::Client::request = sub { my (%wish) = @_; push @given, $wish{seconds}; return $request->(%wish, seconds => 0.3) };
+    local *PVE::CNI::Client::request = sub { my (%wish) = @_; push @given, $wish{seconds}; return $request->(%wish, seconds => $limit) };
     local $PVE::CNI::Settings::most_seconds = 25;
     local $PVE::CNI::Settings::probe_seconds = 0.5;
     unlink folder() . '/notes/slow';
@@ -104,6 +102,7 @@ subtest 'a service that hangs is asked with less patience by everybody, until it
     is(error_of('root@pam', 'GET', $status)->{code}, 504, 'some time later');
     is($given[-1], 10, 'it has its time again');
     serve(sub { answer({}) });
+    $limit = 60;
     is(error_of('root@pam', 'GET', $status), undef, 'when it answers');
     is(error_of('root@pam', 'GET', 'nodes/pve1/cni/doctor'), undef, 'once');
     is_deeply([@given[-2, -1]], [0.5, 25], 'it is trusted at once');
@@ -157,7 +156,6 @@ subtest 'a task whose request fails says why and ends as failed' => sub {
 
 subtest 'a task that is stopped lets go of its request' => sub {
     my $mark = folder() . '/gone';
-    $PVE::CNI::Settings::task_seconds = 60;
     serve(sub {
         my ($request, $connection) = @_;
         open my $begun, '>', "$mark-begun";
