@@ -123,6 +123,23 @@ describe('tab CNI of the datacenter', function () {
     rig.daemon.remove('policies/default-deny.yaml');
   });
 
+  it('a service is made, shows that there is no agent to carry it, and is removed', async () => {
+    const tabs = await open();
+    await tabs.tab('Services');
+    await tabs.text('No service is configured.');
+    await tabs.button('Create').click();
+    await tabs.fill(tabs.window().getByLabel('Name'), 'shop');
+    await tabs.write('address: 10.96.0.10\nports: [{ port: 80, target: 8080, protocol: tcp }]\nbackends: { matchLabels: { app: shop } }\n');
+    await tabs.button('Save').click();
+    await tabs.row('pveCniServiceGrid', 'shop', '10.96.0.10', '80 → 8080/tcp', 'agent does not answer');
+    await tabs.select('shop');
+    await tabs.text('Backends: shop');
+    await tabs.button('Remove').click();
+    await tabs.button('Yes').click();
+    await tabs.noRow('pveCniServiceGrid', 'shop');
+    assert.equal(text('services/shop.yaml'), null);
+  });
+
   it('addresses follow their containers, with bars of their use', async () => {
     const container = await rig.container();
     const tabs = await open();

@@ -1,4 +1,6 @@
 import assert from 'node:assert/strict';
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { execa } from 'execa';
 import { useRig } from '../host/lifecycle/rig.ts';
@@ -30,6 +32,7 @@ describe('tab CNI of a node', function () {
     scripted: ['watch'],
     settings: {
       pveDir: proxmox.path,
+      cilium: { hubbleSocket: `${dir}/hubble.sock` },
       timeouts: { pluginSeconds: 10, operationSeconds: 30, stopSeconds: 5 },
     },
     ignore: /cnitest9/,
@@ -39,6 +42,13 @@ describe('tab CNI of a node', function () {
     },
   });
   const panels = usePanels(() => rig.daemon.socket, { 'reader@pve': { '/': ['Sys.Audit', 'VM.Audit'] } });
+  const hubbles: ChildProcess[] = [];
+  after(async () => {
+    for (const hubble of hubbles) {
+      hubble.kill('SIGKILL');
+      if (hubble.exitCode === null && hubble.signalCode === null) await once(hubble, 'exit');
+    }
+  });
   const open = (user = 'root@pam', answers: Record<string, unknown> = {}): Promise<Tabs> =>
     openTabs(panels, { at: 'node/pve1', user }, answers);
 
@@ -103,7 +113,7 @@ describe('tab CNI of a node', function () {
     await tabs.tab('Debts and leaks');
     await tabs.row('#debts', String(container.vmid), 'owing', `away ${markup}`);
     await tabs.button('Clean up').click();
-    await tabs.text(/Settle 1 debts? and remove 0 leaks/);
+    await tabs.text(/1 debt · 0 leaks/);
     rig.plugins.unscript('watch', 'DEL');
     await tabs.button('Yes').click();
     await tabs
@@ -144,6 +154,41 @@ describe('tab CNI of a node', function () {
     await tabs.unmasked();
     await tabs.tab('Overview');
     await tabs.row('pveCniNodeNetworks', 'ready', 'web');
+  });
+
+  it('shows flows as they come, halts, and goes on', async () => {
+    const hubble = spawn(process.execPath, ['--import', 'tsx', 'test/support/hubble-stand-in.ts', `${dir}/hubble.sock`, '100'], {
+      stdio: ['ignore', 'pipe', 'inherit'],
+    });
+    hubbles.push(hubble);
+    await once(hubble.stdout, 'data');
+    const tabs = await open();
+    await tabs.tab('Flows');
+    await tabs.row('pveCniFlowGrid', 'dropped', '101 web', ':53', 'udp');
+    const newest = async () => (await tabs.rows('pveCniFlowGrid'))[0];
+    const first = await newest();
+    await until('newer ones come', async () => (await newest()) !== first, 60);
+    await tabs.button('Live').click();
+    await tabs.tab('Overview');
+    await tabs.row('pveCniNodeNetworks', 'web');
+    const asked: string[] = [];
+    tabs.page.on('request', (request) => asked.push(new URL(request.url()).pathname));
+    await tabs.tab('Flows');
+    await tabs.page.waitForTimeout(1500);
+    assert.ok(!asked.some((path) => path.endsWith('/flows')), 'it stays halted behind another tab');
+    await tabs.button('Live').click();
+    await until('it goes on', () => asked.some((path) => path.endsWith('/flows')), 40);
+  });
+
+  it('draws the traffic of the last hour, and says what there is nothing of', async () => {
+    const time = Math.floor(Date.now() / 60_000) * 60;
+    const points = Array.from({ length: 60 }, (_, index) => ({ time: time - (60 - index) * 60, rxRate: 1e6 + index * 1e4, txRate: 5e5 }));
+    const tabs = await open('root@pam', { history: { timeframe: 'hour', stepSeconds: 60, bucketSeconds: 300, points, operations: [] } });
+    await tabs.tab('History');
+    await tabs.text('received');
+    await tabs.text('Nothing of this is known for that time: Time that attaching took, Operations.');
+    assert.equal(await tabs.page.evaluate("Ext.ComponentQuery.query('pveCniChart#traffic')[0].getStore().getCount()"), 60);
+    await tabs.shots('node-history');
   });
 
   it('who may only look has no button to clean up', async () => {

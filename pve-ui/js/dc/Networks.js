@@ -22,6 +22,7 @@ Ext.define('PVECNI.dc.Networks', {
     columns: [
         {
             header: gettext('State'),
+            tooltip: gettext('As the node sees it that answers this page'),
             dataIndex: 'state',
             width: 110,
             renderer: PVECNI.Render.state('network'),

@@ -30,9 +30,7 @@ Ext.define('PVECNI.dc.Policies', {
                 viewConfig: {
                     trackOver: false,
                     deferEmptyText: false,
-                    emptyText: gettext(
-                        'Select a policy; none of this node’s interfaces is selected otherwise.',
-                    ),
+                    emptyText: gettext('No interface of this node is selected.'),
                 },
                 columns: [
                     {

@@ -94,7 +94,7 @@ Ext.define('PVECNI.dc.PolicyDiff', {
             );
         if (rows.length === 0)
             rows.push(
-                `<p>${Ext.String.format(gettext('It selects the same {0} containers as before.'), next.size)}</p>`,
+                `<p>${Ext.String.format(ngettext('It selects {0} container, as before.', 'It selects {0} containers, as before.', next.size), next.size)}</p>`,
             );
         const stale = me.opened !== undefined && typeof before === 'string' && before !== me.opened;
         if (stale)

@@ -19,6 +19,7 @@ Ext.define('PVECNI.dc.PolicyGrid', {
     columns: [
         {
             header: gettext('State'),
+            tooltip: gettext('As the node sees it that answers this page'),
             dataIndex: 'state',
             width: 140,
             renderer: PVECNI.Render.state('policy'),

@@ -25,6 +25,7 @@ Ext.define('PVECNI.dc.ServiceGrid', {
     columns: [
         {
             header: gettext('State'),
+            tooltip: gettext('As the node sees it that answers this page'),
             dataIndex: 'state',
             width: 120,
             renderer: PVECNI.Render.state('service'),

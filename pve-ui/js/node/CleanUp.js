@@ -150,11 +150,12 @@ Ext.define('PVECNI.node.CleanUp', {
 
     confirmCleanUp() {
         const me = this;
-        const message = Ext.String.format(
-            gettext('Settle {0} debts and remove {1} leaks on this node?'),
-            me.debts.getCount(),
-            me.leaks.getCount(),
-        );
+        const [debts, leaks] = [me.debts.getCount(), me.leaks.getCount()];
+        const message = [
+            gettext('Clean up this node?'),
+            Ext.String.format(ngettext('{0} debt', '{0} debts', debts), debts),
+            Ext.String.format(ngettext('{0} leak', '{0} leaks', leaks), leaks),
+        ].join(' · ');
         Ext.Msg.confirm(gettext('Confirm'), message, (button) => {
             if (button !== 'yes') return;
             Proxmox.Utils.API2Request({

@@ -158,7 +158,7 @@ Ext.define('PVECNI.node.Interfaces', {
         const shown = this.store.getCount();
         this.down('#count').setText(
             shown === all
-                ? Ext.String.format(gettext('{0} interfaces'), all)
+                ? Ext.String.format(ngettext('{0} interface', '{0} interfaces', all), all)
                 : Ext.String.format(gettext('{0} of {1} interfaces'), shown, all),
         );
     },

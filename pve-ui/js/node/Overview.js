@@ -70,7 +70,14 @@ Ext.define('PVECNI.node.Overview', {
         else if (problems.length > 0)
             [state, text] = [
                 'warning',
-                Ext.String.format(gettext('{0} files cannot be used'), problems.length),
+                Ext.String.format(
+                    ngettext(
+                        '{0} file cannot be used',
+                        '{0} files cannot be used',
+                        problems.length,
+                    ),
+                    problems.length,
+                ),
             ];
         else if (containers.degraded > 0 || debts.length > 0) state = 'warning';
         this.down('#service').setHealth('health', state, `${text} (pve-cni ${version})`);

@@ -8,7 +8,7 @@ Ext.define('PVECNI.node.Tile', {
     tpl: [
         '<h3>{heading:htmlEncode}</h3>',
         '<span class="pve-cni-large">{icon}</span>',
-        '<p><b>{word:htmlEncode}</b></p><p>{text:htmlEncode}</p>',
+        '<p><b>{word:htmlEncode}</b></p><p title="{text:htmlEncode}">{text:htmlEncode}</p>',
     ],
 
     initComponent: function () {

@@ -48,11 +48,10 @@ Ext.define('PVECNI.node.Topology', {
         if (!me.topology || !picture?.el) return;
         const networks = me.topology.nodes.filter(({ kind }) => kind === 'network').length;
         const containers = me.topology.nodes.filter(({ kind }) => kind === 'container').length;
-        const summary = Ext.String.format(
-            gettext('{0} networks, {1} containers'),
-            networks,
-            containers,
-        );
+        const summary = [
+            Ext.String.format(ngettext('{0} network', '{0} networks', networks), networks),
+            Ext.String.format(ngettext('{0} container', '{0} containers', containers), containers),
+        ].join(', ');
         me.down('#summary').setText(summary);
         if (me.topology.nodes.length === 0) {
             picture.setHtml(`<p class="pve-cni-tile">${gettext('No network is configured.')}</p>`);

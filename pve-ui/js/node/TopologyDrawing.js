@@ -130,7 +130,7 @@ Ext.define('PVECNI.node.TopologyDrawing', {
                 ? ` (${Ext.String.format(gettext('{0} more in the list of interfaces'), hidden)})`
                 : '';
         return [
-            `${open ? '▾' : '▸'} ${Ext.String.format(gettext('{0} interfaces'), count)}: ${states}${rest}`,
+            `${open ? '▾' : '▸'} ${Ext.String.format(ngettext('{0} interface', '{0} interfaces', count), count)}: ${states}${rest}`,
         ];
     },
 
@@ -151,7 +151,7 @@ Ext.define('PVECNI.node.TopologyDrawing', {
 
     /** Text that fits, by the width of a usual letter: measuring a thousand texts would take longer than drawing them. */
     cut(text, width) {
-        const letters = Math.floor(width / 6.6);
+        const letters = Math.floor(width / 7.2);
         return text.length > letters ? `${text.slice(0, Math.max(1, letters - 1))}…` : text;
     },
 });

@@ -82,8 +82,11 @@ Ext.define('PVECNI.grid.Flows', {
                 itemId: 'live',
                 enableToggle: true,
                 pressed: true,
-                toggleHandler: (_button, on) =>
-                    on ? me.rstore.startUpdate() : me.rstore.stopUpdate(),
+                toggleHandler: (_button, on) => {
+                    me.isHalted = !on;
+                    if (on) me.rstore.startUpdate();
+                    else me.rstore.stopUpdate();
+                },
             },
             { xtype: 'tbtext', itemId: 'losses', hidden: true, cls: 'pmx-hint' },
             '->',

@@ -1,11 +1,16 @@
 /* Keeps a store fresh for as long as its component can be seen: begins when it is shown, pauses while it or
- * what it stands in is hidden behind another tab, ends with it. Nothing is asked for after that. */
+ * what it stands in is hidden behind another tab or while it is halted (`isHalted`), ends with it. Nothing is asked
+ * for after that. */
 Ext.define('PVECNI.Follow', {
     singleton: true,
 
     begin: function (component, store) {
         let look = () => {
-            let isSeen = component.rendered && !component.destroying && component.isVisible(true);
+            let isSeen =
+                component.rendered &&
+                !component.destroying &&
+                !component.isHalted &&
+                component.isVisible(true);
             if (isSeen && store.getIsStopped()) {
                 store.startUpdate();
             } else if (!isSeen && !store.getIsStopped()) {

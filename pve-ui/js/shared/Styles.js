@@ -26,7 +26,7 @@ Ext.define('PVECNI.Styles', {
         '.pve-cni-tile { padding: 10px; text-align: center; }',
         '.pve-cni-tile h3 { margin: 0 0 8px 0; }',
         '.pve-cni-large { font-size: 4em; line-height: 1; }',
-        '.pve-cni-tile p { margin: 8px 0 0 0; overflow-wrap: anywhere; }',
+        '.pve-cni-tile p { margin: 8px 0 0 0; overflow-wrap: anywhere; overflow: hidden; display: -webkit-box; -webkit-box-orient: vertical; -webkit-line-clamp: 2; }',
 
         '.pve-cni-topology svg { display: block; font-family: inherit; font-size: 12px; }',
         '.pve-cni-topology svg text { fill: var(--pwt-text-color, #000); }',
