@@ -66,9 +66,12 @@ describe('the hookscript of a Proxmox container', function () {
     chmodSync(snippet(), 0o755);
   });
   after(async () => {
-    daemon?.remove('networks/web.yaml');
-    await daemon?.reconciled().catch(() => {});
-    await daemon?.destroy();
+    if (!daemon) return;
+    rmSync(join(daemon.root, 'containers'), { recursive: true, force: true });
+    daemon.remove('networks/web.yaml');
+    await daemon.reconciled();
+    await until('no bridge is left', async () => !(await execa('ip', ['-d', 'link'])).stdout.includes('alias pve-cni:'), 30);
+    await daemon.destroy();
   });
 
   it('is set by the first attach and taken off by the last detach; answer and audit log say so', async () => {
