@@ -141,6 +141,7 @@ export function createManager(deps: Dependencies): RunningManager {
       file: '',
       labels: {},
       interfaces: [],
+      place: null,
       problem: null,
       lastRefusal: null,
     }));
@@ -244,7 +245,9 @@ export function createManager(deps: Dependencies): RunningManager {
     async containers() {
       const vmids = new Set([...configuration.current.containers.keys(), ...store.attachments.brief().map(({ vmid }) => vmid)]);
       const inits = await host.findInits();
-      return Promise.all([...vmids].sort((one, other) => one - other).map((vmid) => containerView(deps, reconciler, vmid, inits)));
+      const places = await deps.cluster.places();
+      const sorted = [...vmids].sort((one, other) => one - other);
+      return Promise.all(sorted.map((vmid) => containerView(deps, reconciler, vmid, { inits, places })));
     },
     container: (vmid) => containerView(deps, reconciler, vmid),
     attach: async (vmid, wish, requester) => changed(vmid, await attachInterface(deps, operations, vmid, wish, requester)),

@@ -29,7 +29,7 @@ export async function interfaceStatuses(sources: StatusSources, only?: number): 
   const filter = only === undefined ? {} : { vmid: only };
   const attachments = new Map<number, Attachment[]>();
   for (const one of deps.store.attachments.list(filter)) attachments.set(one.vmid, [...(attachments.get(one.vmid) ?? []), one]);
-  const vmids = only === undefined ? [...new Set([...containers.keys(), ...attachments.keys()])].sort((one, other) => one - other) : [only];
+  const vmids = only === undefined ? (await ownContainers(deps, attachments)).sort((one, other) => one - other) : [only];
   // most run as they are recorded: the others share one look at all processes
   let scan: ReturnType<typeof deps.host.findInits> | null = null;
   const findInits = () => {
@@ -43,6 +43,16 @@ export async function interfaceStatuses(sources: StatusSources, only?: number): 
     return file || own.length > 0 ? ofContainer(sources, vmid, file, own, await isRunning(vmid)) : [];
   });
   return (await Promise.all(statuses)).flat();
+}
+
+/** What is configured, but for what is on another node of the cluster, and what is attached. */
+async function ownContainers(
+  { cluster, configuration, node }: Dependencies,
+  attachments: ReadonlyMap<number, readonly Attachment[]>,
+): Promise<number[]> {
+  const places = await cluster.places();
+  const configured = [...configuration.current.containers.keys()].filter((vmid) => (places?.get(vmid) ?? node) === node);
+  return [...new Set([...configured, ...attachments.keys()])];
 }
 
 async function ofContainer(

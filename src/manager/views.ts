@@ -19,7 +19,7 @@ export async function containerView(
   deps: Dependencies,
   reconciler: Reconciler,
   vmid: number,
-  inits?: Parameters<typeof runningInit>[3],
+  many: { inits?: Parameters<typeof runningInit>[3]; places?: ReadonlyMap<number, string> | null } = {},
 ): Promise<ContainerView> {
   const { store, configuration } = deps;
   const { containers, problems } = configuration.current;
@@ -33,7 +33,7 @@ export async function containerView(
       `container ${vmid} is not managed by pve-cni; attach it first: pve-cni container attach ${vmid} eth0=NETWORK`,
       { vmid },
     );
-  const init = await runningInit(deps, vmid, life, inits);
+  const init = await runningInit(deps, vmid, life, many.inits);
   const refusal = store.operations
     .list({ vmid, limit: 10 })
     .find(({ kind, outcome }) => outcome === 'refused' && (kind === 'prepare' || kind === 'attach'));
@@ -53,9 +53,24 @@ export async function containerView(
         interfaceView(deps, vmid, name, attachments.find((one) => one.ifname === name) ?? null, init !== null, defaultRoute === name),
       ),
     ),
+    place: placeOf(deps, vmid, many.places === undefined ? await deps.cluster.places() : many.places),
     problem: problem ? errorRecord(problem.error) : (reconciler.problems.get(`container/${vmid}`) ?? null),
     lastRefusal: refusal ? { time: iso(refusal.begin), message: refusal.message, operation: refusal.id } : null,
   };
+}
+
+function placeOf(
+  { node: own, remoteStates }: Dependencies,
+  vmid: number,
+  places: ReadonlyMap<number, string> | null,
+): ContainerView['place'] {
+  const node = places?.get(vmid);
+  if (node === undefined) return null;
+  const said = remoteStates.of(vmid);
+  // what was said of it on another node is no news of this one
+  const [status, ha] = said?.node === node ? [said.status, said.ha] : [null, null];
+  const asOf = said && remoteStates.answeredAt !== null ? iso(remoteStates.answeredAt) : null;
+  return { node, here: node === own, status, ha, asOf };
 }
 
 async function interfaceView(

@@ -65,6 +65,16 @@ export const containerView = z
     file: z.string(),
     labels: z.record(z.string(), z.string()).meta({ description: 'those of its file' }),
     interfaces: z.array(interfaceView),
+    place: z
+      .object({
+        node: z.string(),
+        here: z.boolean(),
+        status: z.enum(['running', 'stopped', 'unknown']).nullable().meta({ description: 'by Proxmox’s API, which may be a minute old' }),
+        ha: z.string().nullable().meta({ description: 'what the high-availability manager is about with it' }),
+        asOf: time.nullable(),
+      })
+      .nullable()
+      .meta({ description: 'where Proxmox has it; null when that is not known, and without Proxmox' }),
     problem: errorView.nullable(),
     lastRefusal: z.object({ time, message: z.string(), operation: z.string() }).nullable(),
   })

@@ -36,6 +36,7 @@ export const container: ContainerView = {
     },
   ],
   problem: null,
+  place: { node: 'pve1', here: true, status: 'running', ha: null, asOf: '2026-11-24T12:00:00.000Z' },
   lastRefusal: null,
 };
 

@@ -12,13 +12,16 @@ const labelsOf = ({ labels }: ContainerView) =>
     .map(([key, value]) => `${key}=${value}`)
     .join(' ');
 
+const elsewhere = ({ node, status, ha }: NonNullable<ContainerView['place']>) =>
+  `${status ?? 'is'} on ${node}${ha === null ? '' : ` (HA: ${ha})`}`;
+
 export const renderContainers =
   (context: Context) =>
   (containers: ContainerView[]): string => {
     if (containers.length === 0) return 'No containers are attached. Attach one: pve-cni container attach 101 eth0=web';
     const { colours } = context;
-    const rows = containers.flatMap(({ vmid, running, interfaces }) => {
-      const life = state(colours, running ? 'running' : 'stopped');
+    const rows = containers.flatMap(({ vmid, running, interfaces, place }) => {
+      const life = place && !place.here ? elsewhere(place) : state(colours, running ? 'running' : 'stopped');
       if (interfaces.length === 0) return [[vmid, life, '-', '-', '-', '-']];
       return interfaces.map((one, index) => [
         index === 0 ? vmid : '',
@@ -37,10 +40,11 @@ export const renderContainer =
   (context: Context) =>
   (container: ContainerView): string => {
     const { colours } = context;
-    const { lastRefusal, problem } = container;
+    const { lastRefusal, place, problem } = container;
     const facts = sheet(context, [
       ['container', container.vmid],
-      ['state', state(colours, container.running ? 'running' : 'stopped')],
+      ['state', place && !place.here ? elsewhere(place) : state(colours, container.running ? 'running' : 'stopped')],
+      ['high availability', place?.here ? place.ha : null],
       ['init', container.initPid === null ? null : `pid ${container.initPid}`],
       ['namespace', container.netnsPath],
       ['CNI container id', container.containerId],

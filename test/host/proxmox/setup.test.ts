@@ -43,7 +43,7 @@ describe('pve-cni setup on a node of Proxmox', function () {
   };
 
   before(async function () {
-    pmxcfs = await mountPmxcfs(this, ['pve1']);
+    pmxcfs = await mountPmxcfs(this, ['pve1', 'pve2']);
     const pveDir = pmxcfs.path('pve1');
     fake = await startFakeApi(join(pveDir, '../tls'));
     installCertificate(pveDir, 'pve1', fake.certificate);
@@ -64,6 +64,8 @@ describe('pve-cni setup on a node of Proxmox', function () {
     await daemon.start();
   });
   after(async () => {
+    await daemon?.reconciled();
+    await until('no bridge is left', async () => !(await execa('ip', ['-d', 'link'])).stdout.includes('alias pve-cni:'), 30);
     await daemon?.destroy();
     await fake?.close();
     await pmxcfs?.destroy();
@@ -158,6 +160,23 @@ describe('pve-cni setup on a node of Proxmox', function () {
     pmxcfs.write('pve1', 101);
     fake.guests = [{ vmid: 101, type: 'lxc', node: 'pve1', status: 'stopped' }];
     await until('it was asked', async () => (await finding()).state === 'ok', 30);
+    const { body } = await daemon.api('POST', '/v1/containers/101/interfaces', {
+      interface: { name: 'eth0', network: 'web', address: 'auto' },
+    });
+    assert.equal(body.code, 'NETWORK_UNKNOWN');
+    daemon.write('networks/web.yaml', 'type: bridge\nsubnets: [{ cidr: 10.20.0.0/24 }]\n');
+    daemon.write('containers/101.yaml', 'interfaces: [{ name: eth0, network: web }]\n');
+    pmxcfs.migrate(101, 'pve1', 'pve2');
+    fake.guests = [{ vmid: 101, type: 'lxc', node: 'pve2', status: 'running', hastate: 'started' }];
+    const place = async () => (await daemon.api('GET', '/v1/containers/101')).body.place;
+    await until('it is seen there', async () => (await place())?.status === 'running', 30);
+    const { node, here, ha } = await place();
+    assert.deepEqual({ node, here, ha }, { node: 'pve2', here: false, ha: 'started' });
+    assert.match((await daemon.cli('container', 'list')).stdout, /101 +running on pve2 \(HA: started\)/);
+    assert.deepEqual((await daemon.api('GET', '/v1/interfaces')).body, [], 'it is not of this node');
+    pmxcfs.migrate(101, 'pve2', 'pve1');
+    daemon.remove('containers/101.yaml');
+    daemon.remove('networks/web.yaml');
     fake.mood = 'forbidden';
     await until('it warns', async () => (await finding()).state === 'warning', 30);
     assert.match((await finding()).message, /may not \(403/);
