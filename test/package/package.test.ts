@@ -17,6 +17,7 @@ const ours = ['/proc', '/sys', '/dev', '/run', '/tmp', '/packages', '/var/lib/dp
 describe('the package', function () {
   this.timeout(3 * minutes);
   const folders = rootFolders('package-run');
+  const spare = rootFolders('package-spare');
   const packages = resolve('.cache/packages');
   const binds = { [packages]: '/packages', [folders.archives]: '/var/cache/apt/archives' };
   let file: string;
@@ -35,6 +36,7 @@ describe('the package', function () {
   after(async () => {
     await root?.close();
     folders.remove();
+    spare.remove();
   });
 
   const inside = (path: string) => `/packages/${basename(path)}`;
@@ -72,6 +74,22 @@ describe('the package', function () {
       assert.equal(await installed(), '0.0.9 installed');
       assert.equal(await root.sh('dpkg -V pve-cni'), '');
       assert.match(await root.read('/etc/pve-cni/pve-cnid.yaml'), /^root: \/etc\/pve-cni\/cluster$/m);
+    });
+
+    it('does not bring Debian’s LXC to a node that has Proxmox’s', async () => {
+      const online = await openRoot({ upper: spare.upper, binds, online: true });
+      try {
+        await online.write(
+          '/tmp/lxc-pve',
+          'Package: lxc-pve\nStatus: install ok installed\nMaintainer: none <none@none.invalid>\nArchitecture: amd64\nVersion: 6.0.5-3\nConflicts: lxc\nDescription: stand-in\n\n',
+        );
+        await online.sh('cat /tmp/lxc-pve >> /var/lib/dpkg/status; rm /tmp/lxc-pve; apt-get update -qq', 120);
+        const plan = await online.sh(`apt-get install -s ${inside(file)}`);
+        assert.match(plan, /^Inst pve-cni /m);
+        assert.doesNotMatch(plan, /^(Inst lxc |Remv )/m);
+      } finally {
+        await online.close();
+      }
     });
 
     it('brings a command, man pages and completion that work', async () => {
@@ -176,6 +194,7 @@ describe('the package', function () {
     const api = '/usr/share/perl5/PVE/API2.pm';
     const shim = '/etc/perl/PVE/API2.pm';
     const snippet = '/var/lib/vz/snippets/pve-cni-hook';
+    const reloads = '/tmp/reloads';
     const config = (node: string, vmid: number) => `/etc/pve/nodes/${node}/lxc/${vmid}.conf`;
     const exists = async (path: string) => (await root.attempt(`[ -e ${path} ] || [ -L ${path} ]`)).status === 0;
     const listOf = (folder: string) => root.sh(`find ${folder} | sort | xargs ls -ld --time-style=+`);
@@ -184,7 +203,13 @@ describe('the package', function () {
     before(async function () {
       if (!root) skip(this, 'there is no root: its installation failed');
       // stand-ins for the files of a node that maintainer scripts look at, and for `pct set`
-      proxmox = await standInPackage('pve-manager', { [api]: 'package PVE::API2;\n1;\n' });
+      // and for its triggers, at which its daemons read the API anew: whether they find the loader then
+      const reload = `#!/bin/sh\n[ "$1" != triggered ] || { [ -e ${shim} ] && echo with || echo without; } >> ${reloads}\n`;
+      proxmox = await standInPackage('pve-manager', {
+        [api]: 'package PVE::API2;\n1;\n',
+        '/DEBIAN/triggers': 'interest-noawait pve-api-updates\ninterest-noawait /usr/share/perl5/PVE\n',
+        '/DEBIAN/postinst': reload,
+      });
       await root.write(
         '/usr/sbin/pct',
         '#!/bin/sh\n[ "$1 $3 $4" = "set --delete hookscript" ] && sed -i /^hookscript:/d /etc/pve/local/lxc/$2.conf\n',
@@ -207,12 +232,15 @@ describe('the package', function () {
 
     it('adds its loader, hookscript and folder, and takes loader and hookscript back', async () => {
       const before = await listOf('/etc/perl /var/lib/vz /usr/share/perl5/PVE');
-      await root.sh(`dpkg -i ${inside(file)}`);
+      const lastReload = () => root.sh(`tail -n 1 ${reloads}; rm ${reloads}`);
+      await root.sh(`rm -f ${reloads}; dpkg -i ${inside(file)}`);
+      assert.equal(await lastReload(), 'with');
       assert.equal(await root.read(shim), await root.read('/usr/share/pve-cni/API2.pm'));
       assert.equal(await root.sh(`readlink -f ${snippet}`), '/usr/share/pve-cni/hookscript');
       assert.equal(await exists('/etc/pve/cni'), true);
       assert.equal(await root.sh('dpkg -V'), '');
       await root.sh('dpkg -r pve-cni');
+      assert.equal(await lastReload(), 'without');
       assert.equal(
         (await listOf('/etc/perl /var/lib/vz /usr/share/perl5/PVE')).replace(/^.*\/snippets\n?/m, ''),
         before.replace(/^.*\/snippets\n?/m, ''),
@@ -264,7 +292,7 @@ describe('the package', function () {
       `/tmp/${name}/DEBIAN/control`,
       `Package: ${name}\nVersion: 9\nArchitecture: all\nMaintainer: none <none@none.invalid>\nDescription: stand-in\n`,
     );
-    await root.sh(`dpkg-deb -b /tmp/${name} /tmp/${name}.deb`);
+    await root.sh(`chmod -R 755 /tmp/${name}/DEBIAN && dpkg-deb -b /tmp/${name} /tmp/${name}.deb`);
     return `/tmp/${name}.deb`;
   }
 
