@@ -8,6 +8,7 @@ use Time::HiRes ();
 
 load_api();
 no warnings 'once';
+$PVE::CNI::Settings::again_seconds = 0;
 my $status = 'nodes/pve1/cni/status';
 my $gc = 'nodes/pve1/cni/gc';
 
@@ -170,6 +171,23 @@ subtest 'a task that is stopped lets go of its request' => sub {
     like(task_log($upid), qr/^TASK ERROR: received interrupt$/m, 'the task ends');
     for (1 .. 3000) { last if -e $mark; select undef, undef, undef, 0.02 }
     ok(-e $mark, 'the service sees its client go');
+};
+
+subtest 'a task waits for a service that is being restarted' => sub {
+    local $PVE::CNI::Settings::again_seconds = 60;
+    my $count = folder() . '/count';
+    serve(sub {
+        open my $file, '>>', $count or die;
+        syswrite $file, 'x';
+        my $code = (undef, 'SERVICE_STOPPING', 'SERVICE_UNAVAILABLE')[-s $file];
+        return $code ? problem($code, status => 503, detail => "it is $code") : answer({ message => 'done at last' });
+    });
+    is(task_log(ask('root@pam', 'POST', 'nodes/pve1/lxc/101/cni/attach', { ifname => 'eth1', network => 'web' })),
+        "waiting for the service: it is SERVICE_STOPPING [SERVICE_STOPPING]\ndone at last\nTASK OK\n", 'and says once that it waits');
+    unlink $count;
+    serve(sub { open my $file, '>>', $count or die; syswrite $file, 'x'; return problem('IPAM_ADDRESS_TAKEN', status => 503) });
+    task_log(ask('root@pam', 'POST', 'nodes/pve1/lxc/101/cni/attach', { ifname => 'eth1', network => 'web' }));
+    is(-s $count, 1, 'any other refusal is final');
 };
 
 subtest 'what went wrong in a check fails its task' => sub {

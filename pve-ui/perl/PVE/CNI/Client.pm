@@ -11,7 +11,7 @@ use PVE::CNI::Settings;
 my $head_bytes = 64 * 1024;
 
 # request(method => 'GET', path => '/v1/status', headers => {…}, body => bytes, seconds => 20)
-# Returns { status, type, content } or dies with { kind => 'away' | 'slow' | 'rubbish', reason }.
+# Returns { status, type, content } or dies with { kind => 'unsent' | 'away' | 'slow' | 'rubbish', reason }.
 sub request {
     my (%wish) = @_;
     local $SIG{PIPE} = 'IGNORE';
@@ -32,7 +32,7 @@ sub connected {
         Type => SOCK_STREAM,
         Peer => $PVE::CNI::Settings::socket,
         Timeout => $PVE::CNI::Settings::connect_seconds,
-    ) or fail('away', "$!");
+    ) or fail('unsent', "$!");
     $socket->blocking(0);
     return $socket;
 }

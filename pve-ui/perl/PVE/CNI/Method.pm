@@ -85,7 +85,7 @@ sub as_task {
     my ($request, $context) = prepared($row, $param);
     my $work = sub {
         my ($upid) = @_;
-        my $data = eval { PVE::CNI::Service::call($request, { %$context, upid => $upid, seconds => $PVE::CNI::Settings::task_seconds }) };
+        my $data = eval { PVE::CNI::Service::ask_patiently($request, { %$context, upid => $upid, seconds => $PVE::CNI::Settings::task_seconds }) };
         if (my $error = $@) { die ref $error && defined $error->{msg} ? $error->{msg} : $error } # the log has no use for the status
         print "$_\n" for words_of($data);
         die "not everything is as it should be\n" if ref $data eq 'HASH' && exists $data->{ok} && !$data->{ok};

@@ -21,8 +21,10 @@ sub codec {
     return JSON->new->utf8->allow_nonref;
 }
 
+my $away = 'the service pve-cnid does not answer on this node (%s); look at: systemctl status pve-cni';
 my %unreachable = (
-    away => [503, 'the service pve-cnid does not answer on this node (%s); look at: systemctl status pve-cni'],
+    unsent => [503, $away],
+    away => [503, $away],
     slow => [504, 'the service pve-cnid on this node gave %s; look at: journalctl -u pve-cni'],
     rubbish => [502, 'the service pve-cnid on this node gave %s; look at: journalctl -u pve-cni'],
 );
@@ -54,6 +56,20 @@ sub put_mark {
     open my $file, '>', $mark or return;
     close $file;
     return;
+}
+
+# For tasks: a service that is about to be restarted has done nothing yet and is asked again for a while.
+sub ask_patiently {
+    my ($request, $context) = @_;
+    my $end = time + $PVE::CNI::Settings::again_seconds;
+    for (my $told = 0;; $told = 1) {
+        my $data = eval { call($request, $context) };
+        my $error = $@;
+        return $data if !$error;
+        die $error if ref $error ne 'PVE::Exception' || !$error->{again} || time >= $end;
+        print "waiting for the service: $error->{msg}" if !$told;
+        sleep 1;
+    }
 }
 
 # The same with the time that the context gives, whatever was before.
@@ -105,8 +121,11 @@ sub raise_unreachable {
     my ($failure) = @_;
     die $failure if ref $failure ne 'HASH'; # a task that was interrupted
     my ($code, $text) = @{ $unreachable{ $failure->{kind} } };
-    throw(sprintf($text, $failure->{reason}), $code, undef, hangs => $failure->{kind} eq 'slow');
+    throw(sprintf($text, $failure->{reason}), $code, undef, hangs => $failure->{kind} eq 'slow', again => $failure->{kind} eq 'unsent');
 }
+
+# codes of a service that has not begun with the request
+my %not_yet = (SERVICE_STOPPING => 1, SERVICE_UNAVAILABLE => 1);
 
 # RFC 9457 as Proxmox has it: status, one line, and what is wrong with which parameter.
 sub raise_problem {
@@ -121,7 +140,7 @@ sub raise_problem {
         next if !defined $text || ref $text || $text eq '';
         $line .= $part eq 'cure' ? "; $text" : " [$text]";
     }
-    throw($line, $status, errors_by_parameter($problem, $fields));
+    throw($line, $status, errors_by_parameter($problem, $fields), again => $not_yet{ $problem->{code} // '' });
 }
 
 sub errors_by_parameter {

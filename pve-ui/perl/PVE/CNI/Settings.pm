@@ -18,6 +18,7 @@ our $most_seconds = 25;    # an answer holds up one of pvedaemon's few workers; 
 our $probe_seconds = 0.5;  # the same while the service is known to hang
 our $wary_seconds = 30;    # for how long it is known
 our $task_seconds = 300;   # a task, which has a process of its own; the service ends its operations long before
+our $again_seconds = 30;   # for how long a task waits for a service that is being restarted
 our $answer_bytes = 16 * 1024 * 1024;
 
 # What cannot be looked at counts as set.
