@@ -4,6 +4,7 @@ import type { HookAnswer, HookPhase, HookRequest } from '../model/hook.ts';
 import type { OperationKind, Requester } from '../model/operation.ts';
 import { networkOf, prepareNetwork, validateInterface } from './attach.ts';
 import type { Dependencies } from './dependencies.ts';
+import { withNodesThatCan } from './network-report.ts';
 import type { OperationContext, Operations } from './operations.ts';
 import { containerFile, settle } from './settle.ts';
 
@@ -66,8 +67,12 @@ async function prepareStart(deps: Dependencies, { vmid }: HookRequest, context: 
   return orStartAnyway(deps, vmid, context, async () => {
     const container = await configured(deps, vmid);
     for (const wanted of container.interfaces) {
-      await validateInterface(deps, vmid, wanted);
-      await prepareNetwork(deps, networkOf(deps, wanted, vmid), true);
+      try {
+        await validateInterface(deps, vmid, wanted);
+        await prepareNetwork(deps, networkOf(deps, wanted, vmid), true);
+      } catch (thrown) {
+        throw await withNodesThatCan(deps, wanted.network, thrown);
+      }
     }
     await settle(deps, vmid, context, { ...stopping(deps), allOrNothing: false });
     const names = container.interfaces.map((one) => `${one.name} on ${one.network}`).join(', ');

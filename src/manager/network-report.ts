@@ -1,5 +1,5 @@
 import type { NetworkView } from '../model/api.ts';
-import { asPveCniError } from '../model/errors.ts';
+import { asPveCniError, failure } from '../model/errors.ts';
 import type { Network } from '../model/network.ts';
 import { render } from './attach.ts';
 import type { Dependencies } from './dependencies.ts';
@@ -27,6 +27,20 @@ async function missingPlugin(deps: Dependencies, network: Network): Promise<stri
   } catch (thrown) {
     return asPveCniError(thrown).message;
   }
+}
+
+/** Why a network cannot be joined here, with the nodes of the cluster that can make it: where a container may be started that came to the
+ *  wrong one. */
+export async function withNodesThatCan(deps: Dependencies, network: string, thrown: unknown): Promise<unknown> {
+  const error = asPveCniError(thrown);
+  // an address is missing everywhere
+  if (error.name === 'IPAMError' || error.name === 'ConfigurationError') return thrown;
+  const others = (await reportsOfNetworks(deps))(network).filter(
+    ({ node, ready, online }) => ready && online !== false && node !== deps.node,
+  );
+  if (others.length === 0) return thrown;
+  const names = others.map(({ node }) => node).join(', ');
+  return failure(error.code, `${error.message}; network "${network}" is ready on: ${names}`, { ...error.context, nodes: names }, error);
 }
 
 /** What the nodes say of each network; nodes that left the cluster say nothing any more. */

@@ -208,7 +208,7 @@ describe('nodes of a Proxmox cluster', function () {
     const there = await rig.migrate(container);
     const refused = await rig.daemon.pve2.api('POST', '/v1/hooks/pre-start', { vmid });
     assert.ok(refused.status >= 400, JSON.stringify(refused));
-    assert.match(refused.body.detail, /lanbridge/);
+    assert.match(refused.body.detail, /lanbridge.*network "lan" is ready on: pve1/);
     await assert.rejects(there.start(), /lxc-start .* failed/);
     rig.daemon.pve1.remove('networks/lan.conflist');
   });
