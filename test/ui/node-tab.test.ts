@@ -183,11 +183,16 @@ describe('tab CNI of a node', function () {
   it('draws the traffic of the last hour, and says what there is nothing of', async () => {
     const time = Math.floor(Date.now() / 60_000) * 60;
     const points = Array.from({ length: 60 }, (_, index) => ({ time: time - (60 - index) * 60, rxRate: 1e6 + index * 1e4, txRate: 5e5 }));
-    const tabs = await open('root@pam', { history: { timeframe: 'hour', stepSeconds: 60, bucketSeconds: 300, points, operations: [] } });
+    const operations = [{ time: time - 600, kind: 'detach', count: 3, failed: 1, p50Ms: 20, p99Ms: 30 }];
+    const tabs = await open('root@pam', { history: { timeframe: 'hour', stepSeconds: 60, bucketSeconds: 60, points, operations } });
     await tabs.tab('History');
     await tabs.text('received');
-    await tabs.text('Nothing of this is known for that time: Time that attaching took, Operations.');
+    await tabs.text('Nothing of this is known for that time: Time that attaching took.');
     assert.equal(await tabs.page.evaluate("Ext.ComponentQuery.query('pveCniChart#traffic')[0].getStore().getCount()"), 60);
+    const counts = await tabs.page.evaluate(
+      "Ext.ComponentQuery.query('pveCniChart#operations')[0].getStore().getRange().map(({ data }) => [data.attach, data.detach, data.failed].join())",
+    );
+    assert.deepEqual((counts as string[]).slice(0, 3), ['0,0,0', '0,2,1', '0,0,0'], 'what nothing is told of is zero');
     await tabs.shots('node-history');
   });
 

@@ -115,10 +115,12 @@ function tabsOf(view: View): Tabs {
       return (await boxes.count()) === 0 ? null : boxes.first().getAttribute('data-state');
     },
     unmasked: async () => {
-      await until('nothing is masked', async () => (await page.locator('.x-mask:visible').count()) === 0, seconds).catch(async (error) => {
-        await view.shot('failed-masked');
-        throw new Error(`${error.message}: ${await page.locator('.x-mask:visible').allInnerTexts()}`);
-      });
+      await until('nothing is masked', async () => (await page.locator('.x-mask-msg:visible').count()) === 0, seconds).catch(
+        async (error) => {
+          await view.shot('failed-masked');
+          throw new Error(`${error.message}: ${await page.locator('.x-mask-msg:visible').allInnerTexts()}`);
+        },
+      );
     },
     async shots(name) {
       await view.shot(`${name}-light`);

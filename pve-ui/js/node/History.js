@@ -47,7 +47,12 @@ Ext.define('PVECNI.node.History', {
                 axisTitle: gettext('Milliseconds'),
                 fields: ['p50Ms', 'p99Ms'],
                 fieldTitles: [gettext('median'), gettext('99th percentile')],
-                rowsOf: ({ operations }) => operations.filter(({ kind }) => kind === 'attach'),
+                // one alone must be seen, too
+                seriesConfig: { fill: false, marker: { type: 'circle', radius: 3 } },
+                rowsOf: ({ operations }) =>
+                    operations.filter(
+                        ({ kind, count, failed }) => kind === 'attach' && count > failed,
+                    ),
             },
             {
                 xtype: 'pveCniChart',
@@ -56,7 +61,7 @@ Ext.define('PVECNI.node.History', {
                 axisTitle: gettext('Count'),
                 fields: ['attach', 'detach', 'failed'],
                 fieldTitles: [gettext('attached'), gettext('detached'), gettext('failed')],
-                rowsOf: ({ operations }) => PVECNI.node.History.countsOf(operations),
+                rowsOf: (history) => PVECNI.node.History.countsOf(history),
             },
         ];
         me.items.push({ xtype: 'component', itemId: 'empty', hidden: true, cls: 'pve-cni-empty' });
@@ -79,14 +84,22 @@ Ext.define('PVECNI.node.History', {
     },
 
     statics: {
-        /** One row a bucket of time. */
-        countsOf: (operations) => {
+        /** One row a bucket of time, from the first with anything to now: nothing was done in those that are left out. */
+        countsOf: ({ operations, bucketSeconds }) => {
+            if (operations.length === 0) return [];
             const buckets = new Map();
+            for (
+                let time = operations[0].time - bucketSeconds;
+                time <= Date.now() / 1000;
+                time += bucketSeconds
+            )
+                buckets.set(time, { time, attach: 0, detach: 0, failed: 0 });
             for (const { time, kind, count, failed } of operations) {
-                const bucket = buckets.get(time) ?? { time, attach: 0, detach: 0, failed: 0 };
-                bucket[kind] += count;
+                const bucket = buckets.get(time);
+                // a clock of the node that is ahead of the browser's
+                if (!bucket) continue;
+                bucket[kind] += count - failed;
                 bucket.failed += failed;
-                buckets.set(time, bucket);
             }
             return [...buckets.values()];
         },

@@ -151,7 +151,7 @@ Ext.define('PVECNI.node.TopologyDrawing', {
 
     /** Text that fits, by the width of a usual letter: measuring a thousand texts would take longer than drawing them. */
     cut(text, width) {
-        const letters = Math.floor(width / 7.2);
+        const letters = Math.floor(width / 6.9);
         return text.length > letters ? `${text.slice(0, Math.max(1, letters - 1))}…` : text;
     },
 });

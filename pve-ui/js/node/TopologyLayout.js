@@ -7,8 +7,8 @@ Ext.define('PVECNI.node.TopologyLayout', {
     columnOf: { uplink: 0, bridge: 1, agent: 1, network: 2 },
     worst: ['critical', 'warning', 'good', 'off'],
 
-    node: { width: 170, height: 38 },
-    box: { width: 176, height: 26 },
+    node: { width: 180, height: 38 },
+    box: { width: 186, height: 26 },
     gap: 8,
     columnGap: 46,
     margin: 12,
