@@ -11,7 +11,7 @@ describe('scripts/build.mjs', () => {
   const run = (command: string, args: string[] = []) => spawnSync(command, args, { cwd: tree, encoding: 'utf8' });
   before(() => {
     for (const folder of ['scripts', 'src/host', 'hookscripts']) mkdirSync(join(tree, folder), { recursive: true });
-    cpSync(join(here, 'scripts/build.mjs'), join(tree, 'scripts/build.mjs'));
+    for (const script of ['build.mjs', 'panel.mjs']) cpSync(join(here, 'scripts', script), join(tree, 'scripts', script));
     writeFileSync(join(tree, 'package.json'), '{ "version": "9.8.7", "type": "module" }');
     symlinkSync(join(here, 'node_modules'), join(tree, 'node_modules'));
   });
