@@ -109,9 +109,10 @@ my @broken = (
     ['a module is not true', { files => { 'bridge/PVE/CNI/Register.pm' => $register =~ s/1;\n\z/0;\n/r } }, qr/did not return a true value/],
     ['a module dies', { files => { 'bridge/PVE/CNI/Method.pm' => "$method\ndie 'ouch';\n" } }, qr/ouch/],
     ['a module dies with an object that cannot be shown', { files => { 'bridge/PVE/CNI/Method.pm' => "package Bad; use overload '\"\"' => sub { die 'worse' }; package main; die bless {}, 'Bad';\n" } }, undef],
-    ['a neighbour has another parameter', { files => { 'pve/PVE/API2/LXC.pm' => text_of("$stand_ins/PVE/API2/LXC.pm") =~ s/\{vmid\}/{id}/r }, extra => 'pve' }, qr/has no parameter vmid/],
-    ['a neighbour is gone', { files => { 'pve/PVE/API2/Cluster.pm' => text_of("$stand_ins/PVE/API2/Cluster.pm") =~ s/'resources'/'things'/gr }, extra => 'pve' }, qr/there is no cluster\/resources/],
-    ['a class is called otherwise', { files => { 'pve/PVE/API2/Nodes.pm' => text_of("$stand_ins/PVE/API2/Nodes.pm") =~ s/Nodes::Nodeinfo/Nodes::Info/gr }, extra => 'pve' }, qr/is not served by PVE::API2::Nodes::Nodeinfo/],
+    ['a container is numbered by another parameter', { files => { 'pve/PVE/API2/LXC.pm' => text_of("$stand_ins/PVE/API2/LXC.pm") =~ s/\{vmid\}/{id}/r }, extra => 'pve' }, qr/has no parameter vmid/],
+    ['the cluster is elsewhere', { files => { 'pve/PVE/API2.pm' => text_of("$stand_ins/PVE/API2.pm") =~ s/'cluster'/'clusters'/r }, extra => 'pve' }, qr/there is no cluster on which it could hang/],
+    ['containers are another class’s', { files => { 'pve/PVE/API2/Nodes.pm' => text_of("$stand_ins/PVE/API2/Nodes.pm") =~ s/'PVE::API2::LXC'/'PVE::API2::Tasks'/r }, extra => 'pve' }, qr{nodes/n/lxc/100 is served by PVE::API2::Tasks, not by PVE::API2::LXC}],
+    ['a class is called otherwise', { files => { 'pve/PVE/API2/Nodes.pm' => text_of("$stand_ins/PVE/API2/Nodes.pm") =~ s/Nodes::Nodeinfo/Nodes::Info/gr }, extra => 'pve' }, qr/is served by PVE::API2::Nodes::Info, not by PVE::API2::Nodes::Nodeinfo/],
     ['somebody else has the path', { files => { 'pve/PVE/API2/Cluster.pm' => text_of("$stand_ins/PVE/API2/Cluster.pm") =~ s/\n1;/\n__PACKAGE__->register_method({ name => 'cni', path => 'cni', method => 'PUT', code => sub { } });\n1;/r }, extra => 'pve' }, qr{cluster/cni is somebody else's}],
 );
 for my $case (@broken) {

@@ -10,17 +10,11 @@ use PVE::CNI::Note;
 use PVE::CNI::Panel;
 use PVE::CNI::Settings;
 
-# Where a branch hangs, a neighbour that is there in every version, and what its path must have given.
+# Where a branch hangs: the class that must serve the path above it, and what that path must have given.
 my %places = (
-    node => { class => 'PVE::API2::Nodes::Nodeinfo', path => 'cni', at => 'nodes/n/cni', neighbour => 'nodes/n/version', given => { node => 'n' } },
-    container => {
-        class => 'PVE::API2::LXC',
-        path => '{vmid}/cni',
-        at => 'nodes/n/lxc/100/cni',
-        neighbour => 'nodes/n/lxc/100',
-        given => { node => 'n', vmid => '100' },
-    },
-    cluster => { class => 'PVE::API2::Cluster', path => 'cni', at => 'cluster/cni', neighbour => 'cluster/resources', given => {} },
+    node => { class => 'PVE::API2::Nodes::Nodeinfo', path => 'cni', above => 'nodes/n', given => { node => 'n' } },
+    container => { class => 'PVE::API2::LXC', path => '{vmid}/cni', above => 'nodes/n/lxc/100', given => { node => 'n', vmid => '100' } },
+    cluster => { class => 'PVE::API2::Cluster', path => 'cni', above => 'cluster', given => {} },
 );
 
 sub register {
@@ -64,16 +58,19 @@ sub make_class {
 
 sub refuse_strange_places {
     my ($name) = @_;
-    my $place = $places{$name};
+    my ($expected, $above, $parameters) = @{ $places{$name} }{qw(class above given)};
     my %given;
-    my ($class) = PVE::API2->find_handler('GET', $place->{neighbour}, \%given);
-    die "there is no $place->{neighbour} beside which it could hang\n" if !$class;
-    die "$place->{neighbour} is not served by $place->{class}\n" if $class ne $place->{class};
-    for my $key (keys %{ $place->{given} }) {
-        die "$place->{neighbour} has no parameter $key\n" if ($given{$key} // '') ne $place->{given}->{$key};
-    }
-    my ($taken) = PVE::API2->map_path_to_methods([split m{/}, $place->{at}], {});
-    die "$place->{at} is somebody else's\n" if $taken;
+    my ($class) = served_by($above, \%given);
+    die "there is no $above on which it could hang\n" if !defined $class;
+    die "$above is served by $class, not by $expected\n" if $class ne $expected;
+    for my $key (keys %$parameters) { die "$above has no parameter $key\n" if ($given{$key} // '') ne $parameters->{$key} }
+    my ($taken) = served_by("$above/cni", {});
+    die "$above/cni is somebody else's\n" if defined $taken;
+}
+
+sub served_by {
+    my ($path, $given) = @_;
+    return PVE::API2->map_path_to_methods([split m{/}, $path], $given);
 }
 
 1;
