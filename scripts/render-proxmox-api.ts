@@ -57,7 +57,8 @@ what is wrong with a parameter is in \`errors\`.
 | change them | \`Sys.Modify\` on \`/\` | |
 | write a network that names the binary of a CNI plugin | \`root@pam\` itself, no token | it is code that runs as root |
 
-\`/sdn/zones/cni\` needs no zone of that name: Proxmox takes permissions on it, and \`SDN.Use\` there is the right to use every network of pve-cni.
+\`/sdn/zones/cni\` needs no zone of that name: Proxmox takes permissions on it, and \`SDN.Use\` there is the right to use every network of pve-cni. So is
+\`SDN.Use\` on \`/sdn/zones\` or \`/\` with propagation: who had it before pve-cni was installed has it on its networks, too.
 Who may see a container sees of networks those that he may use, with name and type; flows name other containers only to who may see these.
 
 ## Paths
