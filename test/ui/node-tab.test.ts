@@ -156,6 +156,14 @@ describe('tab CNI of a node', function () {
     await tabs.row('pveCniNodeNetworks', 'ready', 'web');
   });
 
+  it('an answer that makes no sense is said to be so, and asked for again', async () => {
+    const tabs = await open('root@pam', { status: ['rubbish'] });
+    await tabs.text('The service answered what cannot be shown here.');
+    await tabs.page.unrouteAll();
+    await tabs.unmasked();
+    await tabs.text(/containers, \d+ running/);
+  });
+
   it('shows flows as they come, halts, and goes on', async () => {
     const hubble = spawn(process.execPath, ['--import', 'tsx', 'test/support/hubble-stand-in.ts', `${dir}/hubble.sock`, '100'], {
       stdio: ['ignore', 'pipe', 'inherit'],

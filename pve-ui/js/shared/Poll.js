@@ -50,6 +50,17 @@ Ext.define('PVECNI.Poll', {
         if (!this.quiet) Proxmox.Utils.setErrorMask(this.view, message);
     },
 
+    /** An answer that is not as it should be is a failure like any other, and not the end of asking. */
+    show: function (data) {
+        try {
+            this.load(data);
+        } catch (error) {
+            console.warn(`pve-cni: ${this.url} answered what cannot be shown`, error);
+            this.failed = true;
+            this.mask(gettext('The service answered what cannot be shown here.'));
+        }
+    },
+
     ask: function () {
         const me = this;
         const asked = me.url;
@@ -67,7 +78,7 @@ Ext.define('PVECNI.Poll', {
                     if (!me.loaded || me.failed) me.mask(false);
                     me.loaded = true;
                     me.failed = false;
-                    me.load(result.data);
+                    me.show(result.data);
                 }),
             failure: ({ htmlStatus }) =>
                 answered(() => {
