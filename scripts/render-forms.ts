@@ -38,7 +38,7 @@ const forms: Record<string, Form> = {
       address: { label: 'IP Address' },
       defaultRoute: { label: 'Default Route' },
       onFailure: {
-        label: 'Without Network',
+        label: 'On Failure',
         advanced: true,
         values: { refuse: 'do not start', start: 'start all the same' },
       },

@@ -60,7 +60,7 @@ export interface Daemon {
 let built = false;
 
 /** Builds dist/ once for a run of tests. */
-function ensureBuilt(): void {
+export function ensureBuilt(): void {
   if (!built) execFileSync(process.execPath, ['scripts/build.mjs'], { stdio: ['ignore', 'ignore', 'inherit'] });
   built = true;
 }

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { existsSync, mkdirSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { type Browser, type BrowserContext, chromium, type Page } from 'playwright-core';
+import { ensureBuilt } from '../support/daemon.ts';
 import { type Pveproxy, startPveproxy, type Users } from '../support/proxmox/pveproxy.ts';
 import { skip } from '../support/skip.ts';
 
@@ -60,11 +61,13 @@ export function usePanels(socket: () => string, users: Users = {}): Panels {
   before(async function () {
     if (!existsSync(executablePath)) skip(this, 'there is no Chromium');
     if (!existsSync(extjs)) skip(this, 'ExtJS is not installed: scripts/setup --test ui');
+    ensureBuilt();
     mkdirSync(pictures, { recursive: true });
     proxy = await startPveproxy({ socket: socket(), users, index: support('index.html.tpl'), static: files });
     browser = await chromium.launch({ executablePath, args: ['--no-sandbox', '--disable-gpu', '--disable-dev-shm-usage'] });
   });
-  afterEach(async () => {
+  afterEach(async function () {
+    if (this.currentTest?.state === 'failed') for (const [index, view] of views.entries()) await view.shot(`failed-${index}`);
     const errors = views.flatMap((view) => view.errors);
     for (const context of contexts) await context.close();
     contexts = [];

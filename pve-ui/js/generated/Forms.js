@@ -40,7 +40,7 @@ Ext.define('PVECNI.Forms', {
                 name: "defaultRoute",
             },
             {
-                label: gettext('Without Network'),
+                label: gettext('On Failure'),
                 kind: "choice",
                 values: [['refuse', gettext('do not start')], ['start', gettext('start all the same')]],
                 name: "onFailure",

@@ -179,6 +179,7 @@ Ext.define('PVE.StdWorkspace', {
     names: {},
     initComponent: function () {
         let me = this;
+        Ext.tip.QuickTipManager.init();
         Ext.state.Manager.setProvider(Ext.create('PVE.StateProvider'));
         me.callParent();
         let sp = Ext.state.Manager.getProvider();

@@ -115,8 +115,9 @@ sub fork_worker {
 
 sub start_time {
     open my $file, '<', "/proc/$_[0]/stat" or return 0;
-    my ($number) = (split ' ', (<$file> =~ /\)\s(.*)/)[0])[19] =~ /^([0-9]+)\z/;
-    return $number;
+    my ($state, @facts) = split ' ', (<$file> =~ /\)\s(.*)/)[0];
+    my ($number) = $facts[18] =~ /^([0-9]+)\z/;
+    return $state eq 'Z' ? 0 : $number; # one that nobody has waited for yet has ended all the same
 }
 
 1;
