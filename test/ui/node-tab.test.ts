@@ -38,10 +38,11 @@ describe('tab CNI of a node', function () {
     ignore: /cnitest9/,
     cleanUp: async () => {
       await execa('ip', ['link', 'delete', 'cnitest9'], { reject: false });
-      for (const folder of [dataDir, dir]) rmSync(folder, { recursive: true, force: true });
+      rmSync(dataDir, { recursive: true, force: true });
     },
   });
   const panels = usePanels(() => rig.daemon.socket, { 'reader@pve': { '/': ['Sys.Audit', 'VM.Audit'] } });
+  after(() => rmSync(dir, { recursive: true }));
   const hubbles: ChildProcess[] = [];
   after(async () => {
     for (const hubble of hubbles) {
