@@ -1,6 +1,20 @@
 // The cluster filesystem is a stand-in: test/support/pmxcfs.py.
 import assert from 'node:assert/strict';
-import { existsSync, mkdirSync, readdirSync, statSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  chownSync,
+  existsSync,
+  linkSync,
+  mkdirSync,
+  readdirSync,
+  renameSync,
+  rmdirSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { readRegularFile } from '../../../src/config/read.ts';
 import { stateOfRoot } from '../../../src/config/root.ts';
@@ -40,6 +54,42 @@ describe('files on the cluster filesystem', () => {
     assert.deepEqual(readdirSync(join(root('pve1'), 'networks')), []);
     await writeDurably(join(pmxcfs.path('pve1'), 'priv/cni/token'), 'secret');
     assert.equal(await readTextUpTo(join(pmxcfs.path('pve2'), 'priv/cni/token'), 100), 'secret');
+  });
+
+  it('may have 1 MiB: what is larger is refused, and what was there stays', async () => {
+    await replaceFile(root('pve1'), 'networks/web.yaml', 'good\n');
+    await assert.rejects(replaceFile(root('pve1'), 'networks/web.yaml', 'x'.repeat(1024 * 1024 + 1)), { code: 'EFBIG' });
+    assert.equal(await readTextUpTo(join(root('pve2'), 'networks/web.yaml'), 100), 'good\n');
+    assert.deepEqual(readdirSync(join(root('pve1'), 'networks')), ['web.yaml'], 'and no half of it is left');
+    await archiveFile(root('pve1'), 'networks/web.yaml', 'web-2.yaml');
+  });
+
+  it('are in the stand-in as the real filesystem was measured', () => {
+    const [one, other] = [pmxcfs.path('pve1'), pmxcfs.path('pve2')];
+    const file = join(one, 'priv/measured');
+    writeFileSync(file, 'x');
+    mkdirSync(join(one, 'measured/inner'), { recursive: true });
+    const refusals: [string, () => unknown, string][] = [
+      ['another mode', () => chmodSync(file, 0o640), 'EPERM'],
+      ['another owner', () => chownSync(file, 33, 33), 'EPERM'],
+      ['a symlink', () => symlinkSync('x', join(one, 'measured/link')), 'ENOSYS'],
+      ['a hard link', () => linkSync(file, join(one, 'measured/link')), 'EPERM'],
+      ['a folder with something in it under another name', () => renameSync(join(one, 'measured'), join(one, 'renamed')), 'ENOTEMPTY'],
+      ['a file over a folder', () => renameSync(file, join(one, 'measured/inner')), 'EISDIR'],
+      ['a folder that is there', () => mkdirSync(join(other, 'measured')), 'EEXIST'],
+      ['a file that is there, O_EXCL', () => writeFileSync(join(other, 'priv/measured'), '', { flag: 'wx' }), 'EEXIST'],
+      ['a lock under another name', () => renameSync(join(one, 'priv/lock/measured'), join(one, 'measured/lock')), 'EACCES'],
+      ['a lock’s end, asked for too early', () => utimesSync(join(other, 'priv/lock/measured'), 0, 0), 'EACCES'],
+    ];
+    mkdirSync(join(one, 'priv/lock/measured'));
+    for (const [what, attempt, code] of refusals) assert.throws(attempt, { code }, what);
+    chmodSync(file, 0o600); // what it has already
+    assert.deepEqual(
+      [file, join(one, 'priv'), join(one, 'measured')].map((path) => (statSync(path).mode & 0o777).toString(8)),
+      ['600', '700', '755'],
+    );
+    rmSync(join(one, 'measured'), { recursive: true });
+    rmdirSync(join(one, 'priv/lock/measured'));
   });
 
   it('are never read by half where another node made them longer a moment ago', async () => {

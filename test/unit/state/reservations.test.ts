@@ -193,6 +193,51 @@ describe('reservations', () => {
       assert.deepEqual(names(), []);
     });
 
+    it('a node that has not looked since releases nothing that another took over, or keeps for who was destroyed', async () => {
+      const otherStore = files.open(files.path('b', 'state.db'));
+      const other = node('b', otherStore);
+      await one.reserve('web', [four], auto(101));
+      await one.reserve('web', [four], auto(102));
+      await other.reserve('web', [four], auto(101));
+      await other.keep(102, now + dayMs);
+      for (const address of ['10.20.0.2', '10.20.0.3']) await one.release('web', address);
+      assert.deepEqual(names(), ['10.20.0.2', '10.20.0.3']);
+      assert.deepEqual(
+        store.addresses.list().map(({ address, state, node }) => [address, state, node]),
+        [
+          ['10.20.0.2', 'reserved', 'b'],
+          ['10.20.0.3', 'kept', 'b'],
+        ],
+        'it knows by then',
+      );
+    });
+
+    it('a node sees what others reserved, kept and released when it looks', async () => {
+      const other = node('b');
+      await one.reserve('web', [four], auto(101));
+      await other.reserve('web', [four], auto(102));
+      await other.reserve('web', [four], auto(103));
+      await one.follow();
+      assert.deepEqual(
+        store.addresses.list().map(({ vmid, node }) => [vmid, node]),
+        [
+          [101, 'a'],
+          [102, 'b'],
+          [103, 'b'],
+        ],
+      );
+      await other.keep(102, now + dayMs);
+      await other.releaseFor(103);
+      await one.follow();
+      assert.deepEqual(
+        store.addresses.list().map(({ vmid, state }) => [vmid, state]),
+        [
+          [101, 'reserved'],
+          [102, 'kept'],
+        ],
+      );
+    });
+
     it('a container that comes back finds that its old address was given away, and gets another', async () => {
       const other = node('b');
       await one.reserve('web', [four], auto(101));
