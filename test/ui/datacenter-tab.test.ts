@@ -107,7 +107,7 @@ describe('tab CNI of the datacenter', function () {
     assert.equal(text('policies/default-deny.yaml'), null);
   });
 
-  it('says in the difference that somebody else changed the policy meanwhile', async () => {
+  it('a policy that somebody else changed meanwhile is not applied, before its difference is seen and after', async () => {
     rig.daemon.write('policies/default-deny.yaml', policy('app: one'));
     const tabs = await open();
     await tabs.tab('Policies');
@@ -120,6 +120,19 @@ describe('tab CNI of the datacenter', function () {
     await tabs.write(policy('app: three'));
     await tabs.button('Show difference').click();
     await tabs.text('Somebody changed this policy since you opened it');
+    assert.ok(await tabs.button('Apply').evaluate((button) => button.closest('.x-btn')?.classList.contains('x-btn-disabled')));
+    await tabs.window().getByText('Close', { exact: true }).click();
+    await tabs.page.locator('.x-window:visible .x-tool-close').click();
+
+    await tabs.button('Edit').click();
+    await until('the new text is there', async () => (await tabs.window().locator('textarea').inputValue()).includes('two'), 40);
+    await tabs.write(policy('app: three'));
+    await tabs.button('Show difference').click();
+    await tabs.text('default-deny changes.');
+    rig.daemon.write('policies/default-deny.yaml', policy('app: four'));
+    await tabs.button('Apply').click();
+    assert.match(await refusal(tabs), /changed by somebody else/);
+    assert.match(text('policies/default-deny.yaml') ?? '', /four/);
     rig.daemon.remove('policies/default-deny.yaml');
   });
 

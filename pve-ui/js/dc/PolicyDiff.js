@@ -1,6 +1,6 @@
 /* What a policy would change, before it does: its lines, and the containers that it begins or ceases to select.
  *
- * Config: `text`, `opened` (the text the editor began with; undefined: new), `applied` (function of the receipt), `refused`. */
+ * Config: `text`, `opened` and `digest` (what the editor began with; undefined: new), `applied` (function of the receipt), `refused`. */
 Ext.define('PVECNI.dc.PolicyDiff', {
     extend: 'Ext.window.Window',
     alias: 'widget.pveCniPolicyDiff',
@@ -99,13 +99,13 @@ Ext.define('PVECNI.dc.PolicyDiff', {
         const stale = me.opened !== undefined && typeof before === 'string' && before !== me.opened;
         if (stale)
             rows.unshift(
-                `<p class="pmx-hint">${gettext('Somebody changed this policy since you opened it: applying undoes that change.')}</p>`,
+                `<p class="pmx-hint">${gettext('Somebody changed this policy since you opened it: open it anew.')}</p>`,
             );
         me.down('#summary').setHtml(
             `<b>${Ext.htmlEncode(sentences.join(' '))}</b>${rows.join('')}${lines.map(([level, text]) => `<p>${PVECNI.Render.icon(level)} ${Ext.htmlEncode(text)}</p>`).join('')}`,
         );
         me.down('#diff').setHtml(PVECNI.dc.PolicyDiff.html(diff ?? ''));
-        me.down('#apply').setDisabled(wrong.length > 0 || !changed);
+        me.down('#apply').setDisabled(wrong.length > 0 || !changed || stale);
         me.updateLayout();
     },
 
@@ -119,7 +119,7 @@ Ext.define('PVECNI.dc.PolicyDiff', {
         Proxmox.Utils.API2Request({
             url: '/cluster/cni/policies',
             method: 'POST',
-            params: { text: me.text },
+            params: { text: me.text, ...(me.digest && { digest: me.digest }) },
             waitMsgTarget: me,
             failure: ({ htmlStatus }) => Ext.Msg.alert(gettext('Error'), htmlStatus),
             success: ({ result }) => {

@@ -7,6 +7,11 @@ Ext.define('PVECNI.dc.PolicyEditor', {
     noun: gettext('Policy'),
     url: '/cluster/cni/policies',
 
+    onLoaded(data) {
+        this.digest = data.digest;
+        this.callParent([data]);
+    },
+
     onText(text) {
         const me = this;
         if (me.destroyed || !me.mayWrite || !text.trim()) return;
@@ -34,6 +39,7 @@ Ext.define('PVECNI.dc.PolicyEditor', {
             autoShow: true,
             text: me.text(),
             opened: me.opened,
+            digest: me.digest,
             applied: (receipt) => {
                 me.changed(receipt.message);
                 me.close();
