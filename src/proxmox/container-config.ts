@@ -20,6 +20,8 @@ export interface Nic {
   addresses: string[];
 }
 
+/** characters of a volume's name that are shown */
+const maxVolume = 256;
 /** more than the panel of Proxmox shows, and fewer than a label set may hold */
 const maxTags = 128;
 const hostName = /^[A-Za-z0-9](?:[A-Za-z0-9.-]{0,251}[A-Za-z0-9])?$/;
@@ -36,7 +38,12 @@ export function parseProxmoxConfig(text: string): ConfigFacts {
     if (at > 0 && !line.startsWith('#')) values.set(line.slice(0, at), line.slice(at + 1).trim());
   }
   const nics = [...values].filter(([key]) => /^net\d{1,2}$/.test(key)).map(([, text]) => nicOf(text));
-  return { name: nameOf(values.get('hostname')), tags: tagsOf(values.get('tags') ?? ''), hookscript: values.get('hookscript') ?? '', nics };
+  return {
+    name: nameOf(values.get('hostname')),
+    tags: tagsOf(values.get('tags') ?? ''),
+    hookscript: (values.get('hookscript') ?? '').slice(0, maxVolume),
+    nics,
+  };
 }
 
 /** `LXCPATH/VMID/config` of plain LXC, without what it includes. Tags are Proxmox's alone. */

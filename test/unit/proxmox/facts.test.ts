@@ -123,7 +123,15 @@ describe('what Proxmox says of a container', () => {
 describe('a container’s configuration file', () => {
   it('counts as far as its first section: not what a snapshot or a pending change says', () => {
     const text = 'hostname: now\ntags: web\n\n[pve:pending]\ntags: pending\n\n[before]\nhostname: then\ntags: db\nsnaptime: 1\n';
-    assert.deepEqual(parseProxmoxConfig(text), { name: 'now', tags: ['web'], nics: [] });
+    assert.deepEqual(parseProxmoxConfig(text), { name: 'now', tags: ['web'], hookscript: '', nics: [] });
+  });
+
+  it('names its hookscript, in the configuration that is in force alone', () => {
+    const ours = 'hookscript: local:snippets/pve-cni-hook\n';
+    assert.equal(parseProxmoxConfig(ours).hookscript, 'local:snippets/pve-cni-hook');
+    for (const text of [`#${ours}`, `[pve:pending]\n${ours}`, `[before]\n${ours}`])
+      assert.equal(parseProxmoxConfig(text).hookscript, '', text);
+    assert.equal(parseProxmoxConfig(`hookscript: ${'x'.repeat(9999)}`).hookscript.length, 256);
   });
 
   it('has tags between semicolons, commas and spaces, each once, in lower case', () => {
