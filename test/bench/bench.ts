@@ -10,6 +10,7 @@ import { ciliumLabel } from './cilium-label.ts';
 import type { Benchmark, Figure } from './figures.ts';
 import { foreignStart } from './foreign-start.ts';
 import { apiInterfaces } from './interfaces.ts';
+import { panelTabs } from './panel.ts';
 import { serviceRss } from './service-rss.ts';
 import { store10000 } from './store10000.ts';
 
@@ -20,6 +21,7 @@ const benchmarks: readonly Benchmark[] = [
   foreignStart,
   serviceRss,
   apiInterfaces,
+  panelTabs,
   ciliumAttach,
   ciliumAttach20,
   ciliumLabel,
@@ -36,6 +38,8 @@ const targets: Record<string, { what: 'ratio' | 'ours'; limit: number }> = {
   'service.rss': { what: 'ours', limit: 120 },
   'api.interfaces.p99': { what: 'ours', limit: 20 },
   'api.interfaces1000.p99': { what: 'ours', limit: 1000 },
+  'ui.tab50': { what: 'ours', limit: 300 },
+  'ui.page1000': { what: 'ours', limit: 1000 },
   'cilium.attach.p50': { what: 'ratio', limit: 1.15 },
   'cilium.detach.p50': { what: 'ratio', limit: 1.15 },
   'cilium.attach20.total': { what: 'ratio', limit: 1.15 },

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { existsSync, mkdirSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
-import { type Browser, type BrowserContext, chromium, type Page } from 'playwright-core';
+import { type BrowserContext, chromium, type Page, type Request } from 'playwright-core';
 import { ensureBuilt } from '../support/daemon.ts';
 import { type Pveproxy, startPveproxy, type Users } from '../support/proxmox/pveproxy.ts';
 import { skip } from '../support/skip.ts';
@@ -53,43 +53,59 @@ export interface Panels {
 
 /** Real Chromium before the stand-in of pveproxy with the real bridge and the real panel in it, one for a file of tests. */
 export function usePanels(socket: () => string, users: Users = {}): Panels {
-  let browser: Browser | undefined;
-  let proxy: Pveproxy | undefined;
-  let contexts: BrowserContext[] = [];
-  let views: View[] = [];
+  let panels: StartedPanels | undefined;
 
   before(async function () {
-    if (!existsSync(executablePath)) skip(this, 'there is no Chromium');
-    if (!existsSync(extjs)) skip(this, 'ExtJS is not installed: scripts/setup --test ui');
-    ensureBuilt();
-    mkdirSync(pictures, { recursive: true });
-    proxy = await startPveproxy({ socket: socket(), users, index: support('index.html.tpl'), static: files });
-    browser = await chromium.launch({ executablePath, args: ['--no-sandbox', '--disable-gpu', '--disable-dev-shm-usage'] });
+    const missing = missingForPanels();
+    if (missing) skip(this, missing);
+    panels = await startPanels(socket(), users);
   });
   afterEach(async function () {
+    const views = panels?.views ?? [];
     if (this.currentTest?.state === 'failed') for (const [index, view] of views.entries()) await view.shot(`failed-${index}`);
     const errors = views.flatMap((view) => view.errors);
-    for (const context of contexts) await context.close();
-    contexts = [];
-    views = [];
+    await panels?.close();
     assert.deepEqual(errors, [], 'no page complains on its console');
   });
-  after(async () => {
-    await browser?.close();
-    await proxy?.stop();
-  });
+  after(() => panels?.stop());
 
   return {
     get proxy() {
-      return proxy as Pveproxy;
+      return (panels as StartedPanels).proxy;
     },
-    allow: (list) => (proxy as Pveproxy).allow(list),
+    allow: (list) => (panels as StartedPanels).proxy.allow(list),
+    open: (options) => (panels as StartedPanels).open(options),
+  };
+}
+
+/** Why there can be no panels here; null: there can. */
+export function missingForPanels(): string | null {
+  if (!existsSync(executablePath)) return 'there is no Chromium';
+  return existsSync(extjs) ? null : 'ExtJS is not installed: scripts/setup --test ui';
+}
+
+interface StartedPanels extends Panels {
+  views: readonly View[];
+  /** closes what was opened */
+  close(): Promise<void>;
+  stop(): Promise<void>;
+}
+
+/** The same outside of tests. */
+export async function startPanels(socket: string, users: Users = {}): Promise<StartedPanels> {
+  ensureBuilt();
+  mkdirSync(pictures, { recursive: true });
+  const proxy = await startPveproxy({ socket, users, index: support('index.html.tpl'), static: files });
+  const browser = await chromium.launch({ executablePath, args: ['--no-sandbox', '--disable-gpu', '--disable-dev-shm-usage'] });
+  const contexts: BrowserContext[] = [];
+  const views: View[] = [];
+  return {
+    proxy,
+    views,
+    allow: proxy.allow,
     async open({ user = 'root@pam', at, tab = 'cni', dark = false, prepare, width = 1500, height = 900 }) {
-      const base = `http://127.0.0.1:${(proxy as Pveproxy).port}`;
-      const context = await (browser as Browser).newContext({
-        colorScheme: dark ? 'dark' : 'light',
-        viewport: { width, height },
-      });
+      const base = `http://127.0.0.1:${proxy.port}`;
+      const context = await browser.newContext({ colorScheme: dark ? 'dark' : 'light', viewport: { width, height } });
       contexts.push(context);
       await context.addCookies([{ name: 'PVEAuthCookie', value: encodeURIComponent(user), url: base }]);
       const page = await context.newPage();
@@ -97,8 +113,16 @@ export function usePanels(socket: () => string, users: Users = {}): Panels {
       const view = viewOf(page);
       views.push(view);
       await prepare?.(page);
-      await page.goto(`${base}/${hashOf(at, tab)}`);
+      await load(page, `${base}/${hashOf(at, tab)}`);
       return view;
+    },
+    async close() {
+      views.length = 0;
+      for (const context of contexts.splice(0)) await context.close();
+    },
+    async stop() {
+      await browser.close();
+      await proxy.stop();
     },
   };
 }
@@ -119,6 +143,26 @@ function hashOf(at: string, tab: string): string {
   const place = places[at.split('/')[0] as keyof typeof places];
   words[place + 2] = tab && `=${encodeURIComponent(tab)}`;
   return `#v1:${words.join(':')}`;
+}
+
+/** Chromium gives up what it is fetching when an interface comes or goes on the machine, as one does with every container: then again. */
+async function load(page: Page, url: string): Promise<void> {
+  for (let attempt = 1; ; attempt++) {
+    let given = 0;
+    const count = (request: Request) => {
+      if (request.failure()?.errorText === 'net::ERR_NETWORK_CHANGED') given += 1;
+    };
+    page.on('requestfailed', count);
+    // a second time, only what is behind the # would be another, which is no new page
+    const failure = await (attempt === 1 ? page.goto(url) : page.reload()).then(
+      () => null,
+      (error: Error) => error,
+    );
+    page.off('requestfailed', count);
+    if (given === 0 && !failure) return;
+    if (attempt === 5 || (failure && !/ERR_NETWORK_CHANGED/.test(failure.message)))
+      throw failure ?? new Error(`${url} could not be loaded`);
+  }
 }
 
 function viewOf(page: Page): View {

@@ -15,25 +15,25 @@ Ext.define('PVECNI.container.InterfaceGrid', {
     sorters: 'ifname',
 
     columns: [
-        { header: gettext('Name'), dataIndex: 'ifname', width: 90 },
+        { header: gettext('Name'), dataIndex: 'ifname', width: 75 },
         {
             header: gettext('State'),
             dataIndex: 'state',
-            width: 170,
+            width: 150,
             renderer: (value, metaData, { data }) => {
                 PVECNI.Render.tip(metaData, data.message);
                 return PVECNI.Render.state('interface')(value);
             },
         },
-        { header: gettext('Network'), dataIndex: 'network', width: 110 },
-        { header: gettext('IP Address'), dataIndex: 'addresses', minWidth: 150, flex: 2 },
-        { header: gettext('MAC Address'), dataIndex: 'mac', width: 140 },
-        { header: 'MTU', dataIndex: 'mtu', width: 65, align: 'right' },
-        { header: gettext('Host Interface'), dataIndex: 'hostIfname', width: 130 },
+        { header: gettext('Network'), dataIndex: 'network', width: 95 },
+        { header: gettext('IP Address'), dataIndex: 'addresses', minWidth: 135, flex: 2 },
+        { header: gettext('MAC Address'), dataIndex: 'mac', width: 130 },
+        { header: 'MTU', dataIndex: 'mtu', width: 55, align: 'right' },
+        { header: gettext('Host Interface'), dataIndex: 'hostIfname', width: 120 },
         {
             header: gettext('Since'),
             dataIndex: 'since',
-            width: 110,
+            width: 85,
             renderer: (value, metaData) => {
                 PVECNI.Render.tip(metaData, value && PVECNI.Render.time(value));
                 return PVECNI.Render.age(value);
@@ -42,7 +42,7 @@ Ext.define('PVECNI.container.InterfaceGrid', {
         {
             header: gettext('Received'),
             dataIndex: 'traffic',
-            width: 110,
+            width: 95,
             align: 'right',
             renderer: (value, metaData) => {
                 PVECNI.Render.tip(metaData, PVECNI.container.InterfaceGrid.counted(value, 'rx'));
@@ -52,7 +52,7 @@ Ext.define('PVECNI.container.InterfaceGrid', {
         {
             header: gettext('Sent'),
             dataIndex: 'traffic',
-            width: 110,
+            width: 95,
             align: 'right',
             renderer: (value, metaData) => {
                 PVECNI.Render.tip(metaData, PVECNI.container.InterfaceGrid.counted(value, 'tx'));
@@ -65,13 +65,13 @@ Ext.define('PVECNI.container.InterfaceGrid', {
             width: 90,
             renderer: PVECNI.Render.yesNo,
         },
-        { header: gettext('Names in DNS'), dataIndex: 'names', flex: 1, minWidth: 110 },
+        { header: gettext('Names in DNS'), dataIndex: 'names', flex: 1, minWidth: 80 },
         {
             header: gettext('Message'),
             dataIndex: 'message',
-            flex: 3,
-            minWidth: 150,
-            tdCls: 'pve-cni-wrap',
+            flex: 2,
+            minWidth: 110,
+            renderer: PVECNI.Render.long,
         },
     ],
 
@@ -143,6 +143,11 @@ Ext.define('PVECNI.container.InterfaceGrid', {
 
         me.callParent();
 
+        me.mon(
+            me.rstore,
+            'load',
+            (_store, _records, success) => success && me.fireEvent('told', me),
+        );
         me.on({
             itemdblclick: () => me.edit(),
             itemkeydown: (_view, _record, _row, _index, event) => me.onKey(event),
@@ -163,6 +168,14 @@ Ext.define('PVECNI.container.InterfaceGrid', {
             event.stopEvent();
             button.handler.call(button.scope || button, button, event);
         }
+    },
+
+    /** What the interfaces have to say, in full. */
+    messages: function () {
+        return this.rstore
+            .getRange()
+            .filter(({ data }) => data.message)
+            .map(({ data }) => `${data.ifname}: ${data.message}`);
     },
 
     isRunning: function () {

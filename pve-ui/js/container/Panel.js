@@ -28,14 +28,19 @@ Ext.define('PVECNI.container.Panel', {
                     xtype: 'component',
                     dock: 'bottom',
                     padding: '3 10',
-                    cls: 'faded',
                     html: gettext(
                         "Rules of the container's firewall do not reach CNI interfaces; policies do.",
                     ),
                 },
             ],
             items: [
-                { xtype: 'pveCniContainerInterfaces', region: 'center', border: false, base },
+                {
+                    xtype: 'pveCniContainerInterfaces',
+                    region: 'center',
+                    border: false,
+                    base,
+                    listeners: { told: () => me.showNotice() },
+                },
                 {
                     xtype: 'tabpanel',
                     region: 'south',
@@ -76,9 +81,12 @@ Ext.define('PVECNI.container.Panel', {
         });
     },
 
-    /** Why it does not run, or what is wrong with its file. */
-    showNotice: function ({ running, problem, lastRefusal }) {
+    /** Why it does not run, and what is wrong with its file or its interfaces. */
+    showNotice: function (status) {
         let me = this;
+
+        me.status = status || me.status || {};
+        let { running, problem, lastRefusal } = me.status;
 
         let lines = [];
         if (problem) {
@@ -90,6 +98,7 @@ Ext.define('PVECNI.container.Panel', {
                 `${Ext.String.format(gettext('The start was refused on {0}'), when)}: ${lastRefusal.message}`,
             );
         }
+        lines.push(...me.down('pveCniContainerInterfaces').messages());
         let html = lines
             .map((line) => `${PVECNI.Render.icon('warning')} ${Ext.htmlEncode(line)}`)
             .join('<br>');

@@ -6,7 +6,7 @@ Ext.define('PVECNI.panel.Traffic', {
 
     url: undefined,
     title: gettext('Traffic'),
-    layout: 'fit',
+    layout: 'card',
     timeframe: 'hour',
 
     initComponent: function () {
@@ -45,6 +45,11 @@ Ext.define('PVECNI.panel.Traffic', {
             ],
             items: [
                 {
+                    xtype: 'component',
+                    userCls: 'pve-cni-empty',
+                    html: gettext('No traffic was counted yet.'),
+                },
+                {
                     xtype: 'proxmoxRRDChart',
                     store: me.store,
                     fields: ['rxRate', 'txRate'],
@@ -60,6 +65,11 @@ Ext.define('PVECNI.panel.Traffic', {
         me.callParent();
 
         Proxmox.Utils.monStoreErrors(me, me.store, true);
+        me.mon(me.store, 'load', (store, _records, success) => {
+            if (success) {
+                me.setActiveItem(store.getCount() ? 1 : 0);
+            }
+        });
         PVECNI.Follow.begin(me, me.store);
     },
 });
