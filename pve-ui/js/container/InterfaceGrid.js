@@ -27,8 +27,8 @@ Ext.define('PVECNI.container.InterfaceGrid', {
         },
         { header: gettext('Network'), dataIndex: 'network', width: 95 },
         { header: gettext('IP Address'), dataIndex: 'addresses', minWidth: 135, flex: 2 },
-        { header: gettext('MAC Address'), dataIndex: 'mac', width: 130 },
-        { header: 'MTU', dataIndex: 'mtu', width: 55, align: 'right' },
+        { header: gettext('MAC Address'), dataIndex: 'mac', width: 140 },
+        { header: 'MTU', dataIndex: 'mtu', width: 62, align: 'right' },
         { header: gettext('Host Interface'), dataIndex: 'hostIfname', width: 120 },
         {
             header: gettext('Since'),
