@@ -31,6 +31,7 @@ export async function inspectBridge(host: Host, spec: BridgeSpec): Promise<strin
       },
     );
   if (!link.up) return 'down';
+  if (!link.macSet) return 'its MAC follows its ports';
   if (link.mtuBytes !== spec.mtuBytes) return `its MTU is ${link.mtuBytes}, not ${spec.mtuBytes}`;
   const local = await host.localAddresses();
   const missing = spec.addresses.find((one) => !hasAddress(local, spec.name, one.split('/')[0] ?? ''));
@@ -45,8 +46,16 @@ export async function applyBridge(host: Host, spec: BridgeSpec): Promise<boolean
     lines.push(`link set dev ${spec.name} alias ${aliasPrefix}${spec.network}`, `link set dev ${spec.name} mtu ${spec.mtuBytes} up`);
     for (const address of spec.addresses) lines.push(`address replace ${address} dev ${spec.name}${address.includes(':') ? ' nodad' : ''}`);
     await host.ip.batch(lines);
+    await keepMac(host, spec.name);
   }
   return before !== null;
+}
+
+/** Without it a bridge takes the lowest MAC of its ports: neighbours would lose the gateway when a container joins, and the bridge plugin's
+ *  CHECK would fail for those that are there. */
+async function keepMac(host: Host, name: string): Promise<void> {
+  const link = await host.readLink(name);
+  if (link && !link.macSet) await host.ip.batch([`link set dev ${name} address ${link.mac}`]);
 }
 
 /** Removes the bridge of a network that is gone: only one that carries our alias and has no ports left. */

@@ -8,6 +8,9 @@ export interface Link {
   mtuBytes: number;
   up: boolean;
   isBridge: boolean;
+  mac: string;
+  /** whether somebody gave it its MAC: a bridge's own changes with its ports otherwise */
+  macSet: boolean;
   /** free text that `ip link set alias` gives; ours begin with "pve-cni:" */
   alias: string;
 }
@@ -15,9 +18,19 @@ export interface Link {
 const root = '/sys/class/net';
 
 export async function readLink(name: string): Promise<Link | null> {
-  const [mtu, flags, alias] = ['mtu', 'flags', 'ifalias'].map((attribute) => readNow(`${root}/${name}/${attribute}`));
+  const read = (attribute: string) => readNow(`${root}/${name}/${attribute}`);
+  const [mtu, flags] = [read('mtu'), read('flags')];
   if (!mtu || !flags) return null;
-  return { name, mtuBytes: Number(mtu), up: (Number(flags) & 1) === 1, isBridge: existsSync(`${root}/${name}/bridge`), alias: alias ?? '' };
+  return {
+    name,
+    mtuBytes: Number(mtu),
+    up: (Number(flags) & 1) === 1,
+    isBridge: existsSync(`${root}/${name}/bridge`),
+    mac: read('address') ?? '',
+    // NET_ADDR_SET (linux/netdevice.h)
+    macSet: read('addr_assign_type') === '3',
+    alias: read('ifalias') ?? '',
+  };
 }
 
 /** MTU of a link, which is all that a list of a thousand asks of each; null: there is no such link. */

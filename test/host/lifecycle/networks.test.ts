@@ -38,6 +38,24 @@ describe('what a container can join', () => {
     await rig.assertNothingLeft(container);
   });
 
+  it('the bridge keeps its MAC while containers come and go, and they stay good', async () => {
+    const mac = async () => (await execa('cat', ['/sys/class/net/cnibr-lan/address'])).stdout;
+    const first = await rig.container({ interfaces: eth0('lan') });
+    await first.start();
+    const before = await mac();
+    const others = await Promise.all([1, 2, 3, 4].map(() => rig.container({ interfaces: eth0('lan') })));
+    for (const other of others) await other.start();
+    assert.equal(await mac(), before);
+    const { exitCode, stdout } = await rig.daemon.cli('container', 'check', String(first.vmid));
+    assert.equal(exitCode, 0, stdout);
+    // one that was made without
+    await execa('ip', ['link', 'delete', 'cnibr-web']).catch(() => null);
+    await execa('sh', ['-c', 'ip link add cnibr-web type bridge; ip link set cnibr-web alias pve-cni:web mtu 1500 up']);
+    const late = await rig.container({ interfaces: eth0('web') });
+    await late.start();
+    assert.equal((await execa('cat', ['/sys/class/net/cnibr-web/addr_assign_type'])).stdout, '3');
+  });
+
   it('IPv6 alone: address, default route and neighbours', async () => {
     const [one, other] = [await rig.container({ interfaces: eth0('six'), init }), await rig.container({ interfaces: eth0('six') })];
     await Promise.all([one.start(), other.start()]);
