@@ -118,6 +118,7 @@ const flowSchemas: Record<string, ParameterSchema> = {
   since: { pattern: '[0-9T:.-]{10,32}Z', description: 'not older than this: 2026-01-31T12:00:00Z' },
 };
 const otherContainer = '[1-9][0-9]{2,8}';
+const anAddress = '.*[.:].*';
 const digest: Record<string, ParameterSchema> = {
   digest: { type: 'string', maxLength: 64, description: 'refuse when the text has changed since it had this digest', optional: 1 },
 };
@@ -219,9 +220,14 @@ export const branches = {
         path: 'explain',
         method: 'GET',
         service: 'get /v1/policies/explain',
-        description: 'Whether policies let this container and somebody else reach each other, and which rule says so; give `from` or `to`',
+        description:
+          'Whether policies let this container and somebody else reach each other, and which rule says so; give `from` or `to`: a container, `world`, `host`, or an address, for which you need Sys.Audit',
         check: containerAudit,
-        rules: (['from', 'to'] as const).map((param) => ({ param, only: otherContainer, check: perm(`/vms/{${param}}`, 'VM.Audit') })),
+        rules: (['from', 'to'] as const).flatMap((param) => [
+          { param, only: otherContainer, check: perm(`/vms/{${param}}`, 'VM.Audit') },
+          // the answer says which container has it
+          { param, only: anAddress, check: nodeAudit },
+        ]),
         oneOf: ['from', 'to'],
         query: { from: '{vmid}', to: '{vmid}' },
         schemas: { from: { optional: 1 }, to: { optional: 1 }, port: { type: 'integer', minimum: 0, maximum: 65_535 } },

@@ -133,6 +133,12 @@ subtest 'a policy between two containers is explained to who may look at both' =
     like(verdict('one@pve', 'GET', $explain, { to => '102' }), qr{^403 .*/vms/102}, 'not with one of them');
     is(verdict('two@pve', 'GET', $explain, { to => '102' }), 'allowed', 'with both');
     is(verdict('one@pve', 'GET', $explain, { from => 'world' }), 'allowed', 'the world is everybody’s');
+    for my $address ('10.0.0.102', 'fd00::66') {
+        like(verdict('one@pve', 'GET', $explain, { to => $address }), qr{^403 .*/nodes/pve1.*Sys\.Audit}, "nor with $address, which may be the other’s: the answer would say whose it is");
+        like(verdict('one@pve', 'GET', $explain, { from => $address }), qr{^403}, 'in neither direction');
+    }
+    allow({ 'one@pve' => { '/vms/101' => ['VM.Audit'], '/nodes/pve1' => ['Sys.Audit'] }, 'two@pve' => { '/vms/101' => ['VM.Audit'], '/vms/102' => ['VM.Audit'] } });
+    is(verdict('one@pve', 'GET', $explain, { to => '10.0.0.102' }), 'allowed', 'who sees all interfaces of the node may ask about addresses');
     forget();
     ask('two@pve', 'GET', $explain, { from => '102', port => 80 });
     like((asked())[0]->{path}, qr/[?&]from=102(?:&.*)?&to=101(?:&|\z)/, 'the container is the other end');
