@@ -60,7 +60,7 @@ export async function attachInterface(
       await addressesFor(deps, vmid, wish.interface, network);
       await write(deps, vmid, changed, before);
     } catch (error) {
-      await deps.reservations.releaseFor(vmid, name).catch(() => {});
+      await releaseUnnamed(deps, vmid, name).catch(() => {});
       throw error;
     }
     const settled = await settleNow(deps, vmid, context);
@@ -68,7 +68,7 @@ export async function attachInterface(
     if (error) {
       await write(deps, vmid, file ?? null);
       await takeBack(deps, vmid, name);
-      await deps.reservations.releaseFor(vmid, name).catch(() => {});
+      await releaseUnnamed(deps, vmid, name).catch(() => {});
       throw error;
     }
     return done(deps, vmid, context, before, `${name} of container ${vmid} joins network "${network.name}" ${when(settled)}`);
@@ -128,7 +128,9 @@ export async function changeInterface(
       await validateInterface(deps, vmid, wanted);
       await write(deps, vmid, changed, before);
     } catch (error) {
-      await releaseOthers(deps, vmid, own);
+      await configuration.refresh(vmid);
+      const named = configuration.current.containers.get(vmid)?.interfaces.find((one) => one.name === ifname);
+      await releaseOthers(deps, vmid, named ?? own);
       throw error;
     }
     const renew = new Map(otherRoutes(file.interfaces, changed.interfaces).map((name) => [name, 'its default route was changed']));
@@ -145,6 +147,14 @@ export async function changeInterface(
     const what = wanted.network === own.network ? 'is changed' : `is on network "${wanted.network}"`;
     return done(deps, vmid, context, before, `${ifname} of container ${vmid} ${what} ${when(settled)}`);
   });
+}
+
+/** Frees what an interface has that is not to be. Not so when its container's file names it by now: what another node was asked for at the
+ *  same time has the same addresses, since they are the container's and not the node's. */
+async function releaseUnnamed({ configuration, reservations }: Dependencies, vmid: number, ifname: string): Promise<void> {
+  await configuration.refresh(vmid);
+  if (configuration.current.containers.get(vmid)?.interfaces.some(({ name }) => name === ifname)) return;
+  await reservations.releaseFor(vmid, ifname);
 }
 
 /** Addresses that an interface had and is not to have any more. What cannot be released now is the reconcile's. */
@@ -167,7 +177,7 @@ export async function detachInterface(
   ifname: string,
   requester: Requester,
 ): Promise<string> {
-  const { configuration, reservations } = deps;
+  const { configuration } = deps;
   return operations.run(changeRequest(deps, vmid, requester), async (context) => {
     const before = await configuration.readContainer(vmid);
     await configuration.refresh(vmid);
@@ -182,7 +192,7 @@ export async function detachInterface(
     // labels outlive the interfaces: what joins another network is the same container
     await write(deps, vmid, interfaces.length > 0 || file.labels ? { ...file, interfaces } : null, before);
     const settled = await settleNow(deps, vmid, context);
-    await reservations.releaseFor(vmid, ifname);
+    await releaseUnnamed(deps, vmid, ifname);
     return done(deps, vmid, context, before, `${ifname} of container ${vmid} is detached${settled.running ? '' : ' (it is not running)'}`);
   });
 }

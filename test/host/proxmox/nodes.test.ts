@@ -86,6 +86,17 @@ describe('nodes of a Proxmox cluster', function () {
     assert.equal(Object.keys(rig.reservations(vmid)).length, wanted.length, 'and no address is left of the others');
   });
 
+  it('are asked for one interface at once: who came second leaves the first its address', async () => {
+    const { vmid } = await rig.container('pve1');
+    for (let round = 0; round < 3; round++) {
+      const body = { name: 'eth0', network: 'web' };
+      const answers = await Promise.all(nodes.map((node) => rig.attach(node, vmid, body)));
+      assert.deepEqual(answers.map(({ status }) => status).sort(), [200, 409], JSON.stringify(answers.map(({ body }) => body)));
+      assert.match(addressOf(vmid), /^10\.20\.0\.\d+$/, 'it is still reserved');
+      assert.equal((await rig.daemon.pve1.api('DELETE', `/v1/containers/${vmid}/interfaces/eth0`)).status, 200);
+    }
+  });
+
   it('do not write a reservation again that is as it was', async () => {
     const container = await rig.container('pve1');
     await rig.attach('pve1', container.vmid);
