@@ -31,6 +31,7 @@ export async function attachInterface(
 ): Promise<string> {
   const { configuration } = deps;
   return operations.run(changeRequest(deps, vmid, requester, wish.interface.network), async (context) => {
+    await seen(deps, vmid);
     const before = await configuration.readContainer(vmid);
     await configuration.refresh(vmid);
     const file = configuration.current.containers.get(vmid);
@@ -73,6 +74,21 @@ export async function attachInterface(
     }
     return done(deps, vmid, context, before, `${name} of container ${vmid} joins network "${network.name}" ${when(settled)}`);
   });
+}
+
+/** What is configured for a container that is still to be made, whoever makes it would get. And one that is destroyed before the next look
+ *  at all of them must have been seen, too, or the next one of its number inherits. @throws ProxmoxError CONTAINER_GONE */
+async function seen({ cluster, store }: Dependencies, vmid: number): Promise<void> {
+  const exists = await cluster.exists(vmid);
+  if (exists) store.seen.add(vmid);
+  if (exists !== false || !(await cluster.isProxmox())) return;
+  throw failure(
+    'CONTAINER_GONE',
+    `cannot add an interface to container ${vmid}: there is no such container in the cluster; make it first`,
+    {
+      vmid,
+    },
+  );
 }
 
 /** A running container becomes what its file says. */

@@ -97,6 +97,24 @@ describe('nodes of a Proxmox cluster', function () {
     }
   });
 
+  it('prepare nothing for a container that is still to be made: who makes it would get it', async () => {
+    const vmid = rig.vmid();
+    for (const node of nodes) {
+      const { status, body } = await rig.attach(node, vmid);
+      assert.deepEqual([status, body.code], [404, 'CONTAINER_GONE'], JSON.stringify(body));
+    }
+    assert.equal(rig.file('pve1', `containers/${vmid}.yaml`), null);
+    assert.deepEqual(rig.reservations(vmid), {});
+  });
+
+  it('archive what was destroyed right after it was attached, before anybody has looked', async () => {
+    const vmid = rig.vmid();
+    rig.pmxcfs.write('pve1', vmid);
+    assert.equal((await rig.attach('pve1', vmid)).status, 200);
+    rig.pmxcfs.remove('pve1', vmid);
+    await until('its file is archived', () => rig.file('pve1', `containers/${vmid}.yaml`) === null, 30);
+  });
+
   it('do not write a reservation again that is as it was', async () => {
     const container = await rig.container('pve1');
     await rig.attach('pve1', container.vmid);
