@@ -15,6 +15,7 @@ describe('a node of a Proxmox cluster', function () {
     await old.start();
     const held = rig.reservations(old.vmid);
     const fresh = await rig.container('pve1');
+    const another = await rig.container('pve1');
     await rig.reconciled();
 
     rig.pmxcfs.blocked('pve1', true);
@@ -32,7 +33,7 @@ describe('a node of a Proxmox cluster', function () {
     assert.match(body.detail, /restore quorum/);
 
     await until('the service knows', async () => (await root()).writable === false, 30);
-    for (const vmid of [fresh.vmid, rig.vmid()]) {
+    for (const vmid of [fresh.vmid, another.vmid]) {
       const refused = await rig.attach('pve1', vmid);
       assert.match(refused.body.code, /IPAM_READ_ONLY|CONFIG_UNAVAILABLE/);
       assert.match(refused.body.detail, /quorum/);
