@@ -19,7 +19,7 @@ Ext.define('PVECNI.container.InterfaceGrid', {
         {
             header: gettext('State'),
             dataIndex: 'state',
-            width: 150,
+            width: 165,
             renderer: (value, metaData, { data }) => {
                 PVECNI.Render.tip(metaData, data.message);
                 return PVECNI.Render.state('interface')(value);
@@ -27,9 +27,9 @@ Ext.define('PVECNI.container.InterfaceGrid', {
         },
         { header: gettext('Network'), dataIndex: 'network', width: 95 },
         { header: gettext('IP Address'), dataIndex: 'addresses', minWidth: 135, flex: 2 },
-        { header: gettext('MAC Address'), dataIndex: 'mac', width: 140 },
+        { header: gettext('MAC Address'), dataIndex: 'mac', width: 150 },
         { header: 'MTU', dataIndex: 'mtu', width: 62, align: 'right' },
-        { header: gettext('Host Interface'), dataIndex: 'hostIfname', width: 120 },
+        { header: gettext('Host Interface'), dataIndex: 'hostIfname', width: 130 },
         {
             header: gettext('Since'),
             dataIndex: 'since',
@@ -42,7 +42,7 @@ Ext.define('PVECNI.container.InterfaceGrid', {
         {
             header: gettext('Received'),
             dataIndex: 'traffic',
-            width: 95,
+            width: 105,
             align: 'right',
             renderer: (value, metaData) => {
                 PVECNI.Render.tip(metaData, PVECNI.container.InterfaceGrid.counted(value, 'rx'));
@@ -52,7 +52,7 @@ Ext.define('PVECNI.container.InterfaceGrid', {
         {
             header: gettext('Sent'),
             dataIndex: 'traffic',
-            width: 95,
+            width: 105,
             align: 'right',
             renderer: (value, metaData) => {
                 PVECNI.Render.tip(metaData, PVECNI.container.InterfaceGrid.counted(value, 'tx'));
@@ -65,12 +65,12 @@ Ext.define('PVECNI.container.InterfaceGrid', {
             width: 90,
             renderer: PVECNI.Render.yesNo,
         },
-        { header: gettext('Names in DNS'), dataIndex: 'names', flex: 1, minWidth: 80 },
+        { header: gettext('Names in DNS'), dataIndex: 'names', flex: 1, minWidth: 60 },
         {
             header: gettext('Message'),
             dataIndex: 'message',
-            flex: 2,
-            minWidth: 110,
+            flex: 1,
+            minWidth: 70,
             renderer: PVECNI.Render.long,
         },
     ],
