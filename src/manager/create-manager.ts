@@ -270,7 +270,7 @@ export function createManager(deps: Dependencies): RunningManager {
       return { ...view, ...(await fileText(configuration, view.file)) };
     },
     addresses: async ({ network }) => addressViews(deps, network),
-    flows: (filter, page) => flowsView(deps.flows, filter, page),
+    flows: (filter, page, signal) => flowsView(deps.flows, filter, { ...page, signal }),
     followFlows: (filter, options, signal) => flowLines(deps.flows, filter, options, signal),
     operations: async ({ limit, vmid, before }) =>
       store.operations.list({ limit, ...(vmid !== undefined && { vmid }), ...(before !== undefined && { before }) }).map(operationView),

@@ -9,7 +9,7 @@ const iso = (ms: number) => new Date(ms).toISOString();
 export async function flowsView(
   flows: FlowLog,
   filter: FlowFilter,
-  page: { before?: number | undefined; limit: number },
+  page: { before?: number | undefined; limit: number; signal?: AbortSignal },
 ): Promise<FlowsView> {
   const { flows: found, next } = await flows.page(filter, page);
   const oldest = found.at(-1)?.time ?? filter.since ?? 0;

@@ -60,7 +60,8 @@ export interface Manager extends AgentManager, PolicyManager, NodeReports, Objec
   operations(filter: { vmid?: number | undefined; limit: number; before?: string | undefined }): Promise<OperationView[]>;
   operation(id: string): Promise<OperationView>;
   /** A page of kept flows, newest first. */
-  flows(filter: FlowFilter, page: { before?: number | undefined; limit: number }): Promise<FlowsView>;
+  /** `signal` aborts when the client goes away: the search ends. */
+  flows(filter: FlowFilter, page: { before?: number | undefined; limit: number }, signal: AbortSignal): Promise<FlowsView>;
   /** The last kept ones, then new ones until `signal` aborts or the service stops. */
   followFlows(filter: FlowFilter, options: { last: number }, signal: AbortSignal): AsyncIterable<FlowLine>;
   doctor(): Promise<DoctorView>;

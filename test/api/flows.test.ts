@@ -28,6 +28,23 @@ describe('flows on the socket', () => {
   });
   const aborted = (signal: AbortSignal) => new Promise<void>((resolve) => signal.addEventListener('abort', () => resolve()));
 
+  it('ends the search of a client that has gone away: a filter that nothing fits is looked for in all that is kept', async () => {
+    let searching: AbortSignal | undefined;
+    const manager = fixedManager([], {
+      flows: async (_filter, _page, signal) => {
+        searching = signal;
+        await aborted(signal);
+        return { flows: [], next: null, losses: [] };
+      },
+    });
+    running = await startServer({ manager });
+    const sent = request({ socketPath: running.socketPath, path: '/v1/flows?port=1', agent: false });
+    sent.on('error', () => {}).end();
+    await until('it is searched', () => searching !== undefined);
+    sent.destroy();
+    await until('the search is told', () => searching?.aborted === true);
+  });
+
   it('sends the head at once and each line as it comes', async () => {
     let next: (line: FlowLine) => void = () => {};
     const server = await serve(async function* () {
@@ -215,7 +232,11 @@ describe('flows on the socket', () => {
     it('shows a line of the agent without letting it touch the terminal', async () => {
       const manager = fixedManager([], {
         followFlows: async function* () {
-          yield { type: 'flow', ...(await fixedManager([]).flows({}, { limit: 1 })).flows[0], detail: '\u001b[2Jevil\nline' } as FlowLine;
+          yield {
+            type: 'flow',
+            ...(await fixedManager([]).flows({}, { limit: 1 }, new AbortController().signal)).flows[0],
+            detail: '\u001b[2Jevil\nline',
+          } as FlowLine;
         },
       });
       running = await startServer({ manager });

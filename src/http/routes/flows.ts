@@ -19,7 +19,7 @@ export const flowRoutes = [
         .optional(),
     }),
     answer: flowsView,
-    handle: ({ manager }, { query: { limit, before, ...filter } }) => manager.flows(filter, { limit, before }),
+    handle: ({ manager }, { query: { limit, before, ...filter }, signal }) => manager.flows(filter, { limit, before }, signal),
   }),
   streamRoute({
     method: 'get',
