@@ -59,7 +59,7 @@ what is wrong with a parameter is in \`errors\`.
 
 \`/sdn/zones/cni\` needs no zone of that name: Proxmox takes permissions on it, and \`SDN.Use\` there is the right to use every network of pve-cni. So is
 \`SDN.Use\` on \`/sdn/zones\` or \`/\` with propagation: who had it before pve-cni was installed has it on its networks, too.
-Who may see a container sees of networks those that he may use, with name and type; flows name other containers only to who may see these.
+Who may see a container sees of networks those that he may use, with name and type; flows and messages name other containers only to who may see these.
 Who asks \`explain\` about an address needs \`Sys.Audit\` on the node, since the answer says which container has it.
 
 ## Paths

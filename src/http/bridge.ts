@@ -96,6 +96,7 @@ function method(row: BridgeRow, above: Branch['parameters']): object[] {
       ...(row.oneOf && { oneOf: row.oneOf }),
       ...(row.filter && { filter: row.filter }),
       ...(row.mask && { mask: row.mask }),
+      ...(row.hush && { hush: row.hush }),
     },
   ];
 }

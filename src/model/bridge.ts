@@ -60,6 +60,8 @@ export interface BridgeRow {
   filter?: { check: Check; fields: readonly string[] };
   /** list of objects at whose ends other containers lose their names for users who may not look at them */
   mask?: { list: string; ends: readonly string[]; check: Check };
+  /** the permission on a container that its number needs to be named in texts of the answer: `container 102` */
+  hush?: Perm;
   /** property of the list's objects that leads on to one of them */
   child?: string;
 }
@@ -172,13 +174,14 @@ export const branches = {
     description: 'CNI networks of this container',
     parameters: ['node', 'vmid'],
     rows: [
-      { path: 'status', method: 'GET', service: 'get /v1/containers/:vmid', check: containerAudit },
+      { path: 'status', method: 'GET', service: 'get /v1/containers/:vmid', check: containerAudit, hush: containerAudit },
       {
         path: 'interfaces',
         method: 'GET',
         service: 'get /v1/containers/:vmid/interfaces',
         description: 'The interfaces of this container that are configured or attached, with their traffic',
         check: containerAudit,
+        hush: containerAudit,
       },
       {
         path: 'interfaces/{ifname}',
@@ -215,7 +218,7 @@ export const branches = {
         rules: [{ param: 'repair', except: ['0'], check: containerNetwork }],
         task: { type: 'cnicheck', id: 'vmid' },
       },
-      { path: 'policy', method: 'GET', service: 'get /v1/containers/:vmid/policy', check: containerAudit },
+      { path: 'policy', method: 'GET', service: 'get /v1/containers/:vmid/policy', check: containerAudit, hush: containerAudit },
       {
         path: 'explain',
         method: 'GET',
@@ -249,6 +252,7 @@ export const branches = {
         service: 'get /v1/operations',
         description: 'What was done with this container, newest first',
         check: containerAudit,
+        hush: containerAudit,
         names: { vmid: false },
         query: { vmid: '{vmid}' },
         schemas: limit,

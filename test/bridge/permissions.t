@@ -15,7 +15,7 @@ serve(
             my ($from, $to, $other) = $flow_ends->(101, 102, 103);
             return answer({ flows => [{ from => $from, to => $to }, { from => $other, to => $from }, { from => $from, to => { kind => 'world', vmid => undef, name => 'example.org' } }], next => undef, losses => [] });
         }
-        return answer({ message => 'done', ok => JSON::true });
+        return answer({ message => 'done', ok => JSON::true, said => ['container 101 and container 102, container 103'], number => 102 });
     }
 );
 my $attach = 'nodes/pve1/lxc/101/cni/attach';
@@ -86,6 +86,17 @@ subtest 'flows name no other containers but those that the user may look at' => 
     my $flow = ask('one@pve', 'GET', 'nodes/pve1/lxc/101/cni/flows')->{flows}->[0];
     is($flow->{to}->{vmid}, undef, 'nor their numbers');
     is($flow->{to}->{address}, '10.0.0.102', 'their addresses are in the packets anyway');
+};
+
+subtest 'what is said of a container names no other containers but those that the user may look at' => sub {
+    allow({ 'one@pve' => { '/vms/101' => ['VM.Audit'] }, 'two@pve' => { '/vms/101' => ['VM.Audit'], '/vms/102' => ['VM.Audit'] } });
+    for my $path (qw(status interfaces policy operations)) {
+        my $said = sub { return ask($_[0], 'GET', "nodes/pve1/lxc/101/cni/$path")->{said} };
+        is_deeply($said->('one@pve'), ['container 101 and another container, another container'], "$path: none");
+        is_deeply($said->('two@pve'), ['container 101 and container 102, another container'], "$path: one");
+        is_deeply($said->('root@pam'), ['container 101 and container 102, container 103'], "$path: all");
+        is(JSON::encode_json([ask('one@pve', 'GET', "nodes/pve1/lxc/101/cni/$path")->{number}]), '[102]', "$path: numbers stay numbers");
+    }
 };
 
 subtest 'one container cannot be asked about in the branch of another' => sub {

@@ -76,6 +76,7 @@ sub at_once {
     my ($request, $context) = prepared($row, $param);
     my $data = PVE::CNI::Service::ask($request, { %$context, seconds => $row->{seconds} });
     return PVE::CNI::Permission::visible($row->{filter}, $context->{user}, $data) if $row->{filter};
+    return PVE::CNI::Permission::hushed($row->{hush}, $context->{user}, $param, $data) if $row->{hush};
     return PVE::CNI::Permission::masked($row->{mask}, $context->{user}, $param, $data) if $row->{mask};
     return $data;
 }

@@ -3,6 +3,7 @@ package PVE::CNI::Permission;
 
 use strict;
 use warnings;
+use B ();
 use PVE::RPCEnvironment;
 use PVE::CNI::Request;
 
@@ -40,6 +41,25 @@ sub masked {
         next if !defined $vmid || $vmid eq $param->{vmid};
         next if $may{$vmid} //= holds($mask->{check}, $user, $object) ? 1 : 0;
         @$object{qw(vmid name)} = (undef, '');
+    }
+    return $data;
+}
+
+# The same for texts, in which the service names containers by their numbers alone.
+sub hushed {
+    my ($check, $user, $param, $data) = @_;
+    my %may = ($param->{vmid} => 1);
+    my $name = sub {
+        my ($vmid) = @_;
+        return ($may{$vmid} //= holds($check, $user, { vmid => $vmid }) ? 1 : 0) ? "container $vmid" : 'another container';
+    };
+    # references to the places of what is yet to be looked at: no answer is too deep for that
+    my @places = \$data;
+    while (my $place = pop @places) {
+        if (ref $$place eq 'HASH') { push @places, map { \$_ } values %$$place }
+        elsif (ref $$place eq 'ARRAY') { push @places, map { \$_ } @$$place }
+        # a number that was once looked at as text would be sent as text
+        elsif (!ref $$place && B::svref_2object($place)->FLAGS & B::SVf_POK()) { $$place =~ s/\bcontainer ([1-9][0-9]{2,8})\b/$name->($1)/ge }
     }
     return $data;
 }
