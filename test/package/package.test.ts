@@ -247,6 +247,17 @@ describe('the package', function () {
       );
     });
 
+    it('is installed and removed over what one that was cut off left', async () => {
+      const leave = `ln -sfn /usr/share/pve-cni/hookscript ${snippet}.new`;
+      await root.sh(`mkdir -p ${snippet.replace(/\/[^/]*$/, '')}; ${leave}; dpkg -i ${inside(file)}`);
+      assert.equal(await root.sh(`readlink ${snippet}`), '/usr/share/pve-cni/hookscript');
+      await root.write(config('two', 102), 'arch: amd64\nhookscript: local:snippets/pve-cni-hook\n');
+      await root.sh(`${leave}; dpkg -r pve-cni`);
+      assert.match(await root.read(snippet), /left by pve-cni/);
+      await root.sh(`rm ${config('two', 102)}; dpkg -P pve-cni`);
+      assert.equal(await exists(`${snippet}.new`), false);
+    });
+
     it('leaves a loader of somebody else alone, and says so', async () => {
       await root.write(shim, 'package PVE::API2; # another add-on\n1;\n');
       assert.match(await root.sh(`dpkg -i ${inside(file)}`), /somebody else's and is left alone/);
