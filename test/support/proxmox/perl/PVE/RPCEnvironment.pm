@@ -85,20 +85,24 @@ sub fork_worker {
     my ($self, $type, $id, $user, $work) = @_;
     my $start = time;
     pipe(my $read, my $write) or die "no pipe: $!\n";
+    pipe(my $told, my $tell) or die "no pipe: $!\n";
     my $pid = fork() // die "unable to fork worker - $!\n";
     my $upid = sprintf 'UPID:%s:%08X:%08X:%08X:%s:%s:%s:', PVE::INotify::nodename(), $pid || $$, start_time($pid || $$), $start, $type, $id // '', $user;
     if ($pid) {
         close $write;
+        close $told;
         my $ready = <$read>; # its log is there
         die "starting worker failed\n" if !$ready;
+        close $tell; # what it was named by is known: it may end
         return $upid;
     }
     POSIX::setsid();
     $SIG{$_} = sub { die "received interrupt\n" } for qw(INT TERM QUIT);
     $SIG{CHLD} = 'DEFAULT';
     close $read;
+    close $tell;
     # the connection that asked must not stay open for as long as the worker runs
-    POSIX::close($_) for grep { $_ > 2 && $_ != fileno $write } map { m{/(\d+)$} } glob "/proc/$$/fd/*";
+    POSIX::close($_) for grep { $_ > 2 && $_ != fileno $write && $_ != fileno $told } map { m{/(\d+)$} } glob "/proc/$$/fd/*";
     open STDIN, '<', '/dev/null';
     # like the real one this fails where the type, the id or the user is tainted
     open STDOUT, '>', "$self->{tasks}/$upid" or POSIX::_exit(1);
@@ -106,6 +110,7 @@ sub fork_worker {
     $_->autoflush(1) for \*STDOUT, \*STDERR;
     print $write "ready\n";
     close $write;
+    <$told>;
     eval { $work->($upid) };
     (my $error = $@) =~ s/\n/ /g;
     $error =~ s/\s+$//;
