@@ -29,6 +29,7 @@ step "They start, by plain lxc-start"
 show lxc-start -n "$one"
 show lxc-start -n "$two"
 show pve-cni container list
+show pve-cni topology
 address_one=$(addresses_in "$one") address_two=$(addresses_in "$two")
 until_true 10 "init wrote down what it found" test -s "$dir/lxc/$one/rootfs/found-by-init"
 claim "eth0 had $address_one before init ran its first command" -- found_by_init "$one" "$address_one"
