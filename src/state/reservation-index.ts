@@ -186,12 +186,15 @@ export function reservationIndex(options: {
     return isOf(found.claim, row) && found.claim.releaseAt !== null && found.claim.releaseAt <= now;
   }
 
+  /** Whether other nodes have, or may have, a part in the files: on the cluster filesystem, or where one of their files was seen. */
+  const hasOthers = async (network: string) => (await shared()) || store.addresses.list({ network }).some((row) => !isOwn(row));
+
   /** Takes over what other nodes did, and completes releases. Returns the addresses that are not free. Where no other
    *  node has a part in the files, those that have a row need not be read. */
   async function refresh(network: string): Promise<Set<string>> {
     for (const place of [...begunReleases.values()]) if (place.network === network) await release(place);
     const names = await files.addresses(network);
-    if (await shared()) {
+    if (await hasOthers(network)) {
       await readAll(network, names.filter(isAddress), []);
       dropForeign(network, new Set(names));
     }
@@ -204,7 +207,7 @@ export function reservationIndex(options: {
 
   /** Takes over what other nodes did: at once what is new or gone, the rest some files at a time, since nothing says that one changed. */
   async function follow(network: string): Promise<void> {
-    if (!(await shared())) return;
+    if (!(await hasOthers(network))) return;
     const names = (await files.addresses(network)).filter(isAddress);
     dropForeign(network, new Set(names));
     const taken = store.addresses.taken(network);
