@@ -88,7 +88,8 @@ describe('the hookscript', () => {
     await good(one, 'post-stop');
     assert.equal(rig.plugins.order().replaceAll('watch:VERSION ', ''), 'watch:ADD watch:CHECK watch:DEL');
     const kinds = (await rig.operations(one)).map(({ kind, outcome }) => `${kind} ${outcome}`);
-    assert.deepEqual(kinds.reverse(), ['prepare ok', 'attach ok', 'verify ok', 'detach ok']);
+    // the look at what still runs may see its end before the hook tells of it
+    assert.match(kinds.reverse().join(), /^prepare ok,attach ok,verify ok,(detach|reconcile) ok$/);
     await rig.assertNothingLeft(one);
   });
 });
