@@ -113,7 +113,7 @@ export async function startPanels(socket: string, users: Users = {}): Promise<St
       const view = viewOf(page);
       views.push(view);
       await prepare?.(page);
-      await load(page, `${base}/${hashOf(at, tab)}`);
+      await load(page, `${base}/${hashOf(at, tab)}`, view);
       return view;
     },
     async close() {
@@ -146,7 +146,7 @@ function hashOf(at: string, tab: string): string {
 }
 
 /** Chromium gives up what it is fetching when an interface comes or goes on the machine, as one does with every container: then again. */
-async function load(page: Page, url: string): Promise<void> {
+async function load(page: Page, url: string, { errors }: View): Promise<void> {
   for (let attempt = 1; ; attempt++) {
     let given = 0;
     const count = (request: Request) => {
@@ -162,6 +162,8 @@ async function load(page: Page, url: string): Promise<void> {
     if (given === 0 && !failure) return;
     if (attempt === 5 || (failure && !/ERR_NETWORK_CHANGED/.test(failure.message)))
       throw failure ?? new Error(`${url} could not be loaded`);
+    // of a page of which half is missing
+    errors.length = 0;
   }
 }
 
