@@ -82,13 +82,11 @@ export function createReconciler(deps: Dependencies, operations: Operations, ide
     }
   }
 
-  /** Those of other nodes are reserved there: two nodes would take one reservation from each other again and again. While nobody says whose
-   *  a container is, its start reserves. */
+  /** Those of other nodes are reserved there: two nodes would take one reservation from each other again and again. */
   async function reserveConfigured(): Promise<void> {
     const places = await deps.cluster.places();
-    const alone = !(await deps.cluster.isProxmox());
     for (const container of configuration.current.containers.values())
-      if (alone || places?.get(container.vmid) === deps.node)
+      if (places === null || places.get(container.vmid) === deps.node)
         await note(`container/${container.vmid}`, async () => {
           const [error] = await reserveAll(deps, container);
           if (error) throw error;
