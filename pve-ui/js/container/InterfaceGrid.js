@@ -39,26 +39,19 @@ Ext.define('PVECNI.container.InterfaceGrid', {
                 return PVECNI.Render.age(value);
             },
         },
-        {
-            header: gettext('Received'),
+        ...[
+            ['rx', gettext('Received')],
+            ['tx', gettext('Sent')],
+        ].map(([way, header]) => ({
+            header,
             dataIndex: 'traffic',
             width: 105,
             align: 'right',
             renderer: (value, metaData) => {
-                PVECNI.Render.tip(metaData, PVECNI.container.InterfaceGrid.counted(value, 'rx'));
-                return PVECNI.Render.rate(value?.rxRate);
+                PVECNI.Render.tip(metaData, PVECNI.container.InterfaceGrid.counted(value, way));
+                return PVECNI.Render.rate(value?.[`${way}Rate`]);
             },
-        },
-        {
-            header: gettext('Sent'),
-            dataIndex: 'traffic',
-            width: 105,
-            align: 'right',
-            renderer: (value, metaData) => {
-                PVECNI.Render.tip(metaData, PVECNI.container.InterfaceGrid.counted(value, 'tx'));
-                return PVECNI.Render.rate(value?.txRate);
-            },
-        },
+        })),
         {
             header: gettext('Default Route'),
             dataIndex: 'defaultRoute',
