@@ -1,12 +1,10 @@
 import type { Command } from 'commander';
 import type { CheckView, NetworkView } from '../../model/api.ts';
-import type { FileReceipt } from '../../model/panel-api.ts';
-import { ifname, nameOf, network, type TextFile, textFile, vmid } from '../arguments.ts';
+import { ifname, network, vmid } from '../arguments.ts';
 import { type Act, examples } from '../program.ts';
-import { showWaiting } from '../progress.ts';
 import { renderCheck } from '../views/check.ts';
 import { renderNetwork, renderNetworks } from '../views/network.ts';
-import { renderFileReceipt } from '../views/settings.ts';
+import { addFileCommands } from './object-files.ts';
 
 interface ShowOptions {
   conflist?: boolean;
@@ -66,29 +64,12 @@ export function addNetworkCommands(program: Command, act: Act): void {
       }),
     );
 
-  networks
-    .command('apply')
-    .description('write a network’s file, as it is; nothing is written when it would not serve')
-    .argument('<FILE>', 'the network; - for stdin', textFile)
-    .option('--name <NAME>', 'name of the network (default: that of the file, or the one in CNI’s JSON)', network)
-    .addHelpText('after', examples('pve-cni network apply web.yaml', 'pve-cni network apply - --name web < web.yaml'))
-    .action(
-      act(async (context, file: TextFile, { name: given }: { name?: string }) => {
-        const name = nameOf(file, given, network);
-        const answer = await showWaiting(context, {}, () => context.api.put<FileReceipt>(`/v1/networks/${name}`, { text: file.text }));
-        context.show(answer, renderFileReceipt);
-      }),
-    );
-
-  networks
-    .command('remove')
-    .description('move a network’s file to archive/; refused while anybody is on it')
-    .argument('<NAME>', 'name of the network', network)
-    .addHelpText('after', examples('pve-cni network remove web'))
-    .action(
-      act(async (context, name: string) => {
-        const answer = await showWaiting(context, {}, () => context.api.delete<FileReceipt>(`/v1/networks/${name}`));
-        context.show(answer, renderFileReceipt);
-      }),
-    );
+  addFileCommands(networks, act, {
+    noun: 'network',
+    argument: 'NAME',
+    argumentText: 'name of the network',
+    named: 'that of the file, or the one in CNI’s JSON',
+    refused: 'refused while anybody is on it',
+    check: network,
+  });
 }
