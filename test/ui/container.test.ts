@@ -92,7 +92,7 @@ describe('the tab of a container', function () {
     assert.match(await view.row(grid, /^eth1 .*attached/), /lan \| 10\.21\.0\.77\/24/);
     assert.equal((await states(container.vmid)).eth1, 'attached');
 
-    await view.page.locator('.x-grid-row', { hasText: 'eth1' }).click();
+    await view.page.locator('.x-grid-row', { hasText: /^\s*eth1/ }).click();
     await view.button('Edit').click();
     assert.equal(await field(view, 'IP Address').inputValue(), '10.21.0.77');
     assert.equal(await field(view, 'Name').getAttribute('readonly'), 'readonly');
@@ -100,7 +100,7 @@ describe('the tab of a container', function () {
     await view.page.locator('.x-window .x-btn:has-text("OK")').click();
     await view.row(grid, /^eth1 .*attached.*10\.21\.0\.78/);
 
-    await view.page.locator('.x-grid-row', { hasText: 'eth1' }).click();
+    await view.page.locator('.x-grid-row', { hasText: /^\s*eth1/ }).click();
     await view.button('Remove').click();
     await view.window(/Are you sure you want to remove entry 'eth1'/);
     await view.page.locator('.x-window .x-btn:has-text("Yes")').click();
